@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signal generation: from kill(2), a fault or a child's death to a bit in a task's pending mask and a wake-up.
+ *
+ * Called by system calls, the fault hooks, timers and exit; calls the scheduler to wake a target. It must not know how a
+ * signal is delivered (deliver.c).
+ *
+ * A process has one shared queue and each task a private one; a queue is a mask (what is pending) and a list (what is known
+ * of each). Standard signals (1..31) are queued at most once, real-time ones every time:
+ *
+ *	kill(7, SIGTERM)   signal->shared_mask 0x4000, shared_pending: {15, SI_USER, pid 3}
+ *	a bad store        task->pending_mask  0x0400, pending_signals: {11, SEGV_MAPERR, addr 0x10}
+ *
+ *	G1 a bit is set in a mask iff the signal is pending there; the list may hold no entry for it (no memory): the signal still arrives.
+ *	G2 task->sigpending is true whenever an unblocked signal is pending for it; it may be true without one (recalculated on use).
+ *	G3 SIGKILL and SIGSTOP are never blocked, ignored or handled.
+ *	G4 init (pid 1) gets only signals it handles; from the embedder's machine it can not be killed.
+ *
+ * Units:   signal numbers 1..64; bit n - 1 of a mask.
+ * Owner:   queue entries belong to the queue they are on, freed by the dequeuer, exec and exit.
+ * Locking: sighand->siglock, taken with IRQs off; wake-ups happen under it, as in Linux.
+ * Errors:  -ESRCH, -EPERM, -EINVAL. Lack of memory loses siginfo, never the signal; -EAGAIN for real-time ones.
+ * Time:    none of its own; the wake-up charges.
+ * Source:  signal(7), kill(2), POSIX.1-2017 XSH 2.4; Linux kernel/signal.c.
+ */
+
+#include "kernel/signal/signal.h"
+
+#include "hw/cpu.h"
+#include "kernel/entry/root.h"
+#include "kernel/percpu/cred.h"
+#include "kernel/percpu/percpu.h"
+#include "kernel/time/ktime.h"
+#include "kernel/trace/tracepoints.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/alloc/slab.h"
+#include "sched/fork.h"
+#include "sched/sched.h"
+#include "sched/task.h"
+
+#define SIG_KERNEL_IGNORE                                                                          \
+	(sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
+
+static bool sig_ignored(struct task_struct *t, int sig)
+{
+	const struct k_sigaction *ka = &t->sighand->action[sig - 1];
+
+	if (t->blocked & sigmask(sig))
+		return false;
+	if (t->pid == 1 && ka->handler == SIG_DFL)
+		return true;
+	if (sigmask(sig) & SIG_UNMASKABLE)
+		return false;
+	return ka->handler == SIG_IGN || (ka->handler == SIG_DFL && (sigmask(sig) & SIG_KERNEL_IGNORE));
+}
+
+static u64 pending_of(const struct task_struct *t)
+{
+	return t->pending_mask | t->signal->shared_mask;
+}
+
+void recalc_sigpending(struct task_struct *t)
+{
+	t->sigpending = (pending_of(t) & ~t->blocked) != 0 || t->group_leader->group_exit;
+}
+
+static void signal_wake_up(struct task_struct *t, bool fatal)
+{
+	t->sigpending = true;
+	wake_up_state(t, fatal ? TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_STOPPED : TASK_INTERRUPTIBLE);
+}
+
+static void drop_from_queue(struct list_head *queue, u64 *mask, u64 drop)
+{
+	struct sigqueue *q, *n;
+
+	*mask &= ~drop;
+	list_for_each_entry_safe(q, n, queue, list) {
+		if (sigmask(q->info.signo) & drop) {
+			list_del(&q->list);
+			kmem_cache_free(kern()->top->sigqueue_cache, q);
+		}
+	}
+}
+
+void flush_ignored(struct task_struct *t, u64 mask)
+{
+	drop_from_queue(&t->pending_signals, &t->pending_mask, mask);
+	drop_from_queue(&t->signal->shared_pending, &t->signal->shared_mask, mask);
+}
+
+void flush_private(struct task_struct *t)
+{
+	drop_from_queue(&t->pending_signals, &t->pending_mask, ~0ull);
+}
+
+/* SIGCONT undoes stops and stops undo SIGCONT, whether or not they are handled. */
+static void prepare_stop_cont(int sig, struct task_struct *t)
+{
+	if (sigmask(sig) & SIG_STOPS) {
+		flush_ignored(t, sigmask(SIGCONT));
+	} else if (sig == SIGCONT) {
+		flush_ignored(t, SIG_STOPS);
+		if (t->signal->stopped) {
+			t->signal->stopped = false;
+			wake_up_state(t, __TASK_STOPPED);
+			do_notify_parent_cldstop(t, CLD_CONTINUED, SIGCONT);
+		}
+	}
+}
+
+int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group)
+{
+	struct kernel_root *top = kern()->top;
+	struct list_head *queue = group ? &t->signal->shared_pending : &t->pending_signals;
+	u64 *mask = group ? &t->signal->shared_mask : &t->pending_mask;
+	struct sigqueue *q;
+	u64 flags;
+	int ret = 0;
+
+	if (sig < 1 || sig > _NSIG)
+		return -EINVAL;
+	if (t->exit_state || !t->sighand)
+		return -ESRCH;
+	q = kmem_cache_alloc(top->sigqueue_cache, GFP_ATOMIC);
+	spin_lock_irqsave(&t->sighand->siglock, flags);
+	prepare_stop_cont(sig, t);
+	if (sig_ignored(t, sig))
+		goto out;
+	if (sig < SIGRTMIN && (*mask & sigmask(sig)))
+		goto out;
+	if (q) {
+		q->info = *info;
+		q->info.signo = sig;
+		list_add_tail(&q->list, queue);
+		q = NULL;
+	} else if (sig >= SIGRTMIN && info->code != SI_USER && info->code != SI_KERNEL) {
+		ret = -EAGAIN;
+		goto out;
+	}
+	*mask |= sigmask(sig);
+	trace_signal_generate((u32)sig, (u32)t->pid, info->code);
+	if (sig == SIGKILL)
+		t->pending_mask |= sigmask(SIGKILL); /* fatal_signal_pending() looks there */
+	if (!(t->blocked & sigmask(sig)))
+		signal_wake_up(t, sig == SIGKILL);
+out:
+	spin_unlock_irqrestore(&t->sighand->siglock, flags);
+	if (q)
+		kmem_cache_free(top->sigqueue_cache, q);
+	return ret;
+}
+
+static bool kill_ok(const struct task_struct *t)
+{
+	const struct cred *c = current->cred, *tc = t->cred;
+
+	return c->euid == 0 || c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
+}
+
+static long kill_one(struct task_struct *t, int sig, const struct kernel_siginfo *info)
+{
+	if (sig < 0 || sig > _NSIG)
+		return -EINVAL;
+	if (!kill_ok(t) && !(sig == SIGCONT && t->sid == current->sid))
+		return -EPERM;
+	if (sig == 0)
+		return 0;
+	return send_signal(sig, info, t->group_leader, true);
+}
+
+long do_kill(s32 pid, int sig)
+{
+	struct kernel_siginfo info = { .signo = sig, .code = SI_USER, .pid = current->tgid, .uid = current->cred->uid };
+	struct task_struct *t;
+	long ret = -ESRCH, r;
+	s32 pgid;
+
+	if (sig < 0 || sig > _NSIG)
+		return -EINVAL;
+	if (pid > 0) {
+		t = find_task_by_vpid(pid);
+		if (!t)
+			return -ESRCH;
+		r = kill_one(t, sig, &info);
+		return r == -ESRCH && t->exit_state ? 0 : r; /* a zombie can be signalled, to no effect */
+	}
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	pgid = pid == 0 ? current->pgid : -pid;
+	for_each_process(t) {
+		if (pid == -1 ? t->pid <= 1 || t->group_leader == current->group_leader || (t->flags & PF_KTHREAD) :
+				t->pgid != pgid || (t->flags & PF_KTHREAD))
+			continue;
+		r = kill_one(t, sig, &info);
+		if (r == -ESRCH && t->exit_state)
+			r = 0;
+		if (ret != 0)
+			ret = r;
+	}
+	return ret;
+}
+
+long do_tgkill(s32 tgid, s32 pid, int sig)
+{
+	struct kernel_siginfo info = { .signo = sig, .code = SI_TKILL, .pid = current->tgid, .uid = current->cred->uid };
+	struct task_struct *t = find_task_by_vpid(pid);
+
+	if (sig < 0 || sig > _NSIG || pid <= 0)
+		return -EINVAL;
+	if (!t || (tgid > 0 && t->tgid != tgid))
+		return -ESRCH;
+	if (!kill_ok(t))
+		return -EPERM;
+	return sig ? send_signal(sig, &info, t, false) : 0;
+}
+
+void force_sig_info(const struct kernel_siginfo *info)
+{
+	struct task_struct *t = current;
+	struct k_sigaction *ka;
+	u64 flags, bit = sigmask(info->signo);
+
+	spin_lock_irqsave(&t->sighand->siglock, flags);
+	ka = &t->sighand->action[info->signo - 1];
+	if ((t->blocked & bit) || ka->handler == SIG_IGN) {
+		ka->handler = SIG_DFL;
+		t->blocked &= ~bit;
+	}
+	spin_unlock_irqrestore(&t->sighand->siglock, flags);
+	send_signal(info->signo, info, t, false);
+}
+
+void force_sig(int sig)
+{
+	struct kernel_siginfo info = { .signo = sig, .code = SI_KERNEL };
+
+	force_sig_info(&info);
+}
+
+void set_current_blocked(u64 mask)
+{
+	struct task_struct *t = current;
+	u64 flags;
+
+	spin_lock_irqsave(&t->sighand->siglock, flags);
+	t->blocked = mask & ~SIG_UNMASKABLE;
+	recalc_sigpending(t);
+	spin_unlock_irqrestore(&t->sighand->siglock, flags);
+}
+
+/* Lowest signal first, as Linux does, synchronous faults before everything else. */
+static int pick_signal(u64 pending)
+{
+	u64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGFPE) | sigmask(SIGSYS);
+
+	if (!pending)
+		return 0;
+	if (pending & sync)
+		pending &= sync;
+	return __builtin_ctzll(pending) + 1;
+}
+
+static bool take_from(struct list_head *queue, u64 *mask, int sig, struct kernel_siginfo *info)
+{
+	struct sigqueue *q, *found = NULL;
+	bool more = false;
+
+	if (!(*mask & sigmask(sig)))
+		return false;
+	list_for_each_entry(q, queue, list) {
+		if (q->info.signo != sig)
+			continue;
+		if (found) {
+			more = true;
+			break;
+		}
+		found = q;
+	}
+	if (found) {
+		*info = found->info;
+		list_del(&found->list);
+		kmem_cache_free(kern()->top->sigqueue_cache, found);
+	} else {
+		*info = (struct kernel_siginfo){ .signo = sig, .code = SI_USER };
+	}
+	if (!more)
+		*mask &= ~sigmask(sig);
+	return true;
+}
+
+int dequeue_signal(u64 mask, struct kernel_siginfo *info)
+{
+	struct task_struct *t = current;
+	int sig = pick_signal(t->pending_mask & mask);
+
+	if (sig && take_from(&t->pending_signals, &t->pending_mask, sig, info)) {
+		recalc_sigpending(t);
+		return sig;
+	}
+	sig = pick_signal(t->signal->shared_mask & mask);
+	if (sig)
+		take_from(&t->signal->shared_pending, &t->signal->shared_mask, sig, info);
+	recalc_sigpending(t);
+	return sig;
+}
+
+void flush_signal_handlers(struct task_struct *t)
+{
+	for (int i = 0; i < _NSIG; i++) {
+		struct k_sigaction *ka = &t->sighand->action[i];
+
+		if (ka->handler != SIG_IGN)
+			ka->handler = SIG_DFL;
+		ka->flags = ka->restorer = ka->mask = 0;
+	}
+	t->sas_ss_sp = t->sas_ss_size = 0;
+}
+
+static void child_info(struct kernel_siginfo *info, struct task_struct *child, int code, int status)
+{
+	*info = (struct kernel_siginfo){
+		.signo = SIGCHLD,
+		.code = code,
+		.pid = child->tgid,
+		.uid = child->cred ? child->cred->uid : 0,
+		.status = status,
+		.utime = child->utime / 10000000,
+		.stime = child->stime / 10000000,
+	};
+}
+
+void do_notify_parent_cldstop(struct task_struct *t, int code, int sig)
+{
+	struct task_struct *child = t->group_leader, *parent = child->parent;
+	struct kernel_siginfo info;
+
+	child->group_stop_code = code == CLD_STOPPED ? sig : 0;
+	child->group_continued = code == CLD_CONTINUED;
+	if (!parent || !parent->sighand)
+		return;
+	child_info(&info, child, code, sig);
+	if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		send_signal(SIGCHLD, &info, parent, true);
+	wake_up_parent(child);
+}
+
+bool notify_parent_of_death(struct task_struct *child, int sig)
+{
+	struct task_struct *parent = child->parent;
+	const struct k_sigaction *ka;
+	struct kernel_siginfo info;
+	int code = child->exit_code;
+	bool ignored = false;
+
+	if (!parent || !parent->sighand)
+		return false;
+	if (!(code & 0x7f))
+		child_info(&info, child, CLD_EXITED, (code >> 8) & 0xff);
+	else
+		child_info(&info, child, code & 0x80 ? CLD_DUMPED : CLD_KILLED, code & 0x7f);
+	info.signo = sig;
+	ka = &parent->sighand->action[SIGCHLD - 1];
+	if (sig == SIGCHLD)
+		ignored = ka->handler == SIG_IGN || (ka->flags & SA_NOCLDWAIT);
+	if (sig > 0 && !(ignored && ka->handler == SIG_IGN))
+		send_signal(sig, &info, parent, true);
+	return ignored;
+}
+
+void do_group_exit(int code)
+{
+	struct task_struct *leader = current->group_leader, *t;
+	struct kernel_siginfo info = { .signo = SIGKILL, .code = SI_KERNEL };
+	u64 flags = tasklist_lock();
+
+	if (leader->group_exit)
+		code = leader->group_exit_code;
+	leader->group_exit = true;
+	leader->group_exit_code = code;
+	for_each_thread(leader, t) {
+		if (t != current && !t->exit_state)
+			send_signal(SIGKILL, &info, t, false);
+	}
+	tasklist_unlock(flags);
+	do_exit(code);
+}
+
+void siginfo_to_user(u8 out[128], const struct kernel_siginfo *info)
+{
+	u32 pid = (u32)info->pid;
+
+	memset(out, 0, 128);
+	memcpy(out, &info->signo, 4);
+	memcpy(out + 4, &info->err, 4);
+	memcpy(out + 8, &info->code, 4);
+	switch (info->signo) {
+	case SIGCHLD:
+		memcpy(out + 16, &pid, 4);
+		memcpy(out + 20, &info->uid, 4);
+		memcpy(out + 24, &info->status, 4);
+		memcpy(out + 32, &info->utime, 8);
+		memcpy(out + 40, &info->stime, 8);
+		break;
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGTRAP:
+		if (info->code > 0 && info->code != SI_KERNEL) {
+			memcpy(out + 16, &info->addr, 8);
+			break;
+		}
+		fallthrough;
+	default:
+		memcpy(out + 16, &pid, 4);
+		memcpy(out + 20, &info->uid, 4);
+		memcpy(out + 24, &info->addr, 8);
+		break;
+	}
+}

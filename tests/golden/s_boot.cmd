@@ -1,0 +1,1 @@
+"$BUILD"/tests/scenarios boot

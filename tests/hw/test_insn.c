@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every instruction the interpreter has, against the host CPU: random encodings of the integer, SSE, SSE2 and x87 instruction sets
+ * (register and memory forms, all operand sizes, prefixes) from random states, with registers, flags, memory, x87 and SSE state and
+ * faults compared. Flags are compared where Zydis's tables call them defined.
+ *
+ * OSIM_SEED=n replays a seed, OSIM_ONLY=mnemonic looks at one instruction, OSIM_CASES=n runs longer.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "guestcpu.h"
+
+static ZydisDecoder dec;
+static struct guest guest;
+static u64 seed = 20261121;
+static unsigned cases = 40000;
+static const char *only;
+
+/* ---- which instructions ---- */
+
+static bool baseline(const struct insn_case *c, enum gen_kind kind)
+{
+	switch (c->d.meta.isa_set) {
+	case ZYDIS_ISA_SET_I86:
+	case ZYDIS_ISA_SET_I186:
+	case ZYDIS_ISA_SET_I286PROTECTED:
+	case ZYDIS_ISA_SET_I286REAL:
+	case ZYDIS_ISA_SET_I386:
+	case ZYDIS_ISA_SET_I486:
+	case ZYDIS_ISA_SET_I486REAL:
+	case ZYDIS_ISA_SET_PENTIUMREAL:
+	case ZYDIS_ISA_SET_LONGMODE:
+	case ZYDIS_ISA_SET_CMOV:
+	case ZYDIS_ISA_SET_CMPXCHG16B:
+	case ZYDIS_ISA_SET_PPRO:
+	case ZYDIS_ISA_SET_FAT_NOP:
+	case ZYDIS_ISA_SET_LAHF:
+	case ZYDIS_ISA_SET_PAUSE:
+	case ZYDIS_ISA_SET_CLFSH:
+	case ZYDIS_ISA_SET_PREFETCH_NOP:
+	case ZYDIS_ISA_SET_SSE_PREFETCH:
+	case ZYDIS_ISA_SET_CET:
+		return kind == GEN_INTEGER;
+	case ZYDIS_ISA_SET_SSE:
+	case ZYDIS_ISA_SET_SSE2:
+	case ZYDIS_ISA_SET_SSEMXCSR:
+	case ZYDIS_ISA_SET_FXSAVE:
+	case ZYDIS_ISA_SET_FXSAVE64:
+		return kind == GEN_SSE;
+	case ZYDIS_ISA_SET_X87:
+	case ZYDIS_ISA_SET_FCMOV:
+		return kind == GEN_X87;
+	default:
+		return false;
+	}
+}
+
+/* What cannot be compared this way: control flow (a test of its own), descriptor tables, time, identity, vendor's own bits. */
+static bool excluded(const struct insn_case *c)
+{
+	switch (c->d.meta.category) {
+	case ZYDIS_CATEGORY_UNCOND_BR:
+	case ZYDIS_CATEGORY_COND_BR:
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_SEGOP:
+		return true;
+	default:
+		break;
+	}
+	if (c->d.mnemonic == ZYDIS_MNEMONIC_PAUSE && (c->d.attributes & ZYDIS_ATTRIB_HAS_REX)) /* XCHG with R8, if REX.B */
+		return true;
+	if (c->d.opcode == 0x0d && c->d.mnemonic == ZYDIS_MNEMONIC_NOP) /* #UD on AMD */
+		return true;
+	for (unsigned i = 0; i < c->d.operand_count_visible; i++)
+		if (c->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    (ZydisRegisterGetClass(c->op[i].reg.value) == ZYDIS_REGCLASS_SEGMENT ||
+		     ZydisRegisterGetClass(c->op[i].reg.value) == ZYDIS_REGCLASS_MMX))
+			return true;
+	switch (c->d.mnemonic) {
+	case ZYDIS_MNEMONIC_SGDT:
+	case ZYDIS_MNEMONIC_SIDT:
+	case ZYDIS_MNEMONIC_SLDT:
+	case ZYDIS_MNEMONIC_STR:
+	case ZYDIS_MNEMONIC_SMSW:
+	case ZYDIS_MNEMONIC_LAR:
+	case ZYDIS_MNEMONIC_LSL:
+	case ZYDIS_MNEMONIC_VERR:
+	case ZYDIS_MNEMONIC_VERW:
+	case ZYDIS_MNEMONIC_CPUID:
+	case ZYDIS_MNEMONIC_RDTSC:
+	case ZYDIS_MNEMONIC_RDPMC:
+	case ZYDIS_MNEMONIC_UD0:
+	case ZYDIS_MNEMONIC_UD1:
+	case ZYDIS_MNEMONIC_UD2:
+	case ZYDIS_MNEMONIC_EMMS:
+	case ZYDIS_MNEMONIC_CVTPI2PD:
+	case ZYDIS_MNEMONIC_CVTPI2PS:
+	case ZYDIS_MNEMONIC_RCPPS:
+	case ZYDIS_MNEMONIC_RCPSS:
+	case ZYDIS_MNEMONIC_RSQRTPS:
+	case ZYDIS_MNEMONIC_RSQRTSS:
+	case ZYDIS_MNEMONIC_FSIN:
+	case ZYDIS_MNEMONIC_FCOS:
+	case ZYDIS_MNEMONIC_FSINCOS:
+	case ZYDIS_MNEMONIC_FPTAN:
+	case ZYDIS_MNEMONIC_FPATAN:
+	case ZYDIS_MNEMONIC_F2XM1:
+	case ZYDIS_MNEMONIC_FYL2X:
+	case ZYDIS_MNEMONIC_FYL2XP1:
+	case ZYDIS_MNEMONIC_XBEGIN:
+	case ZYDIS_MNEMONIC_RDSSPD:
+	case ZYDIS_MNEMONIC_RDSSPQ:
+	case ZYDIS_MNEMONIC_INCSSPD:
+	case ZYDIS_MNEMONIC_INCSSPQ:
+	case ZYDIS_MNEMONIC_SETSSBSY:
+	case ZYDIS_MNEMONIC_CLRSSBSY:
+	case ZYDIS_MNEMONIC_SAVEPREVSSP:
+	case ZYDIS_MNEMONIC_RSTORSSP:
+	case ZYDIS_MNEMONIC_WRSSD:
+	case ZYDIS_MNEMONIC_WRSSQ:
+	case ZYDIS_MNEMONIC_WRUSSD:
+	case ZYDIS_MNEMONIC_WRUSSQ:
+		return true;
+	case ZYDIS_MNEMONIC_BSWAP: /* of 16 bits: undefined */
+		return c->op[0].size == 16;
+	default:
+		return false;
+	}
+}
+
+/* ---- states that make an instruction do something worth comparing ---- */
+
+static u8 *memory(struct state *s, u64 va)
+{
+	return va >= HOST_BUF && va < HOST_BUF + HOST_BUF_BYTES - 64 ? s->buf + (va - HOST_BUF) : NULL;
+}
+
+static u64 effective(const struct insn_case *c, const struct state *s, const ZydisDecodedOperandMem *m)
+{
+	u64 va = (u64)m->disp.value;
+
+	if (gpr_number(m->base) >= 0)
+		va += s->gpr[gpr_number(m->base)];
+	if (gpr_number(m->index) >= 0)
+		va += s->gpr[gpr_number(m->index)] * m->scale;
+	return c->d.address_width == 32 ? (u32)va : va;
+}
+
+/* false: this encoding cannot be made safe. */
+static bool prepare(struct prng *g, struct insn_case *c, struct state *s)
+{
+	u64 *r = s->gpr;
+	u64 limited;
+	u8 *p;
+	int src;
+
+	if (c->d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) {
+		r[RCX] = rnd(g, 20);
+		if (c->d.address_width == 32)
+			r[RCX] |= prng_u64(g) << 32;
+	}
+	if (c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && c->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && !rnd(g, 4)) {
+		/* overlapping strings */
+		r[RDI] = (r[RSI] & ~0xffull) | ((r[RSI] + rnd(g, 32)) & 0xff);
+	}
+	switch (c->d.mnemonic) {
+	case ZYDIS_MNEMONIC_BT:
+	case ZYDIS_MNEMONIC_BTC:
+	case ZYDIS_MNEMONIC_BTR:
+	case ZYDIS_MNEMONIC_BTS:
+		src = c->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER ? gpr_number(c->op[1].reg.value) : -1;
+		if (c->op[0].type != ZYDIS_OPERAND_TYPE_MEMORY || src < 0)
+			break;
+		if (src == gpr_number(c->op[0].mem.base) || src == gpr_number(c->op[0].mem.index))
+			return false;
+		limited = rnd(g, 4000) - 2000;
+		r[src] = c->op[1].size == 64 ? limited : (prng_u64(g) << c->op[1].size) | (limited & ((1ull << c->op[1].size) - 1));
+		break;
+	case ZYDIS_MNEMONIC_DIV:
+	case ZYDIS_MNEMONIC_IDIV:
+		if (!rnd(g, 4))
+			break;
+		if (gpr_number(c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY ? c->op[0].mem.base : c->op[0].reg.value) == RDX ||
+		    (c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && gpr_number(c->op[0].mem.index) == RDX))
+			break;
+		r[RDX] = c->d.mnemonic == ZYDIS_MNEMONIC_DIV ? rnd(g, 4) : 0 - (r[RAX] >> (c->op[0].size - 1) & 1);
+		break;
+	case ZYDIS_MNEMONIC_CMPXCHG:
+		if (rnd(g, 2))
+			break;
+		if (c->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER) {
+			r[RAX] = r[gpr_number(c->op[0].reg.value)];
+		} else {
+			p = memory(s, effective(c, s, &c->op[0].mem));
+			if (p && gpr_number(c->op[0].mem.base) != RAX && gpr_number(c->op[0].mem.index) != RAX)
+				memcpy(&r[RAX], p, 8);
+		}
+		break;
+	case ZYDIS_MNEMONIC_CMPXCHG8B:
+	case ZYDIS_MNEMONIC_CMPXCHG16B:
+		p = memory(s, effective(c, s, &c->op[0].mem));
+		for (unsigned i = 0; i < 2; i++)
+			if (gpr_number(c->op[0].mem.base) == (int)(2 * i) || gpr_number(c->op[0].mem.index) == (int)(2 * i))
+				return true;
+		if (!p || rnd(g, 2))
+			break;
+		memcpy(&r[RAX], p, 8);
+		memcpy(&r[RDX], p + (c->d.mnemonic == ZYDIS_MNEMONIC_CMPXCHG8B ? 4 : 8), 8);
+		break;
+	case ZYDIS_MNEMONIC_POPF:
+	case ZYDIS_MNEMONIC_POPFQ:
+		p = memory(s, r[RSP]);
+		limited = prng_u64(g) & FLAGS_COMPARED;
+		memcpy(p, &limited, 8);
+		break;
+	case ZYDIS_MNEMONIC_ENTER:
+	case ZYDIS_MNEMONIC_LEAVE:
+		if (c->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && c->op[0].imm.value.u > 2048)
+			return false;
+		r[RBP] = HOST_BUF + 2048 + rnd(g, 2048);
+		break;
+	case ZYDIS_MNEMONIC_LDMXCSR:
+		p = memory(s, effective(c, s, &c->op[0].mem));
+		if (p && rnd(g, 8))
+			p[2] = p[3] = 0;
+		break;
+	case ZYDIS_MNEMONIC_FXRSTOR:
+	case ZYDIS_MNEMONIC_FXRSTOR64:
+		p = memory(s, effective(c, s, &c->op[0].mem));
+		if (!p)
+			return false;
+		memcpy(p, s->fx, 512);
+		rnd_lanes(g, p + 160 + 16 * rnd(g, 16));
+		rnd_f80(g, p + 32 + 16 * rnd(g, 8));
+		break;
+	case ZYDIS_MNEMONIC_MASKMOVDQU:
+		r[RDI] = HOST_BUF + 1024 + rnd(g, 2048);
+		if (c->d.address_width == 32)
+			r[RDI] |= prng_u64(g) << 32;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+/* Bits that two right CPUs may set differently. */
+static struct compare_mask mask_of(const struct insn_case *c, const struct state *in, int vec)
+{
+	struct compare_mask m = { .flags = FLAGS_COMPARED, .fsw = 0xffff, .mxcsr = 0xffff };
+
+	if (c->d.cpu_flags && vec == -1)
+		m.flags &= ~(u64)c->d.cpu_flags->undefined;
+	if (vec == VEC_DE) /* AMD and Intel leave them different */
+		m.flags &= ~FLAGS_ARITH;
+	if (vec == VEC_XM) /* PE beside an unmasked OE or UE depends on the unbounded result */
+		m.mxcsr &= ~0x20u;
+	(void)in;
+	return m;
+}
+
+/* A double shift of a 16-bit operand by more than 16 has no defined result. */
+static bool undefined_result(const struct insn_case *c, const struct state *in)
+{
+	u64 count;
+
+	if (c->d.mnemonic != ZYDIS_MNEMONIC_SHLD && c->d.mnemonic != ZYDIS_MNEMONIC_SHRD)
+		return false;
+	count = c->op[2].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? c->op[2].imm.value.u : in->gpr[RCX];
+	return c->op[0].size == 16 && (count & 31) > 16;
+}
+
+/* Point a RIP-relative operand into the buffer. */
+static void place_rip(struct prng *g, struct insn_case *c)
+{
+	for (unsigned i = 0; i < c->d.operand_count; i++) {
+		if (c->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY && c->op[i].mem.base == ZYDIS_REGISTER_RIP) {
+			u64 va = (HOST_BUF + 1024 + rnd(g, 2048)) & ~15ull;
+			s32 disp = (s32)(va - ((u64)(uintptr_t)host.slot + c->len));
+
+			memcpy(c->bytes + c->d.raw.disp.offset, &disp, 4);
+			decode_case(&dec, c);
+			return;
+		}
+	}
+}
+
+/* ---- the comparison ---- */
+
+#define FORMS 65536u
+
+/* Mnemonic, operand kinds and sizes and prefixes: each form gets its share of the cases. */
+static u32 form_of(const struct insn_case *c)
+{
+	u64 key = c->d.mnemonic;
+
+	for (unsigned i = 0; i < 3; i++)
+		key = key * 31 + (i < c->d.operand_count_visible ? (u64)c->op[i].type * 512 + c->op[i].size : 7);
+	key = key * 31 + (c->d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE |
+					     ZYDIS_ATTRIB_HAS_LOCK) ? 1 : 0);
+	return (u32)((key * 0x9e3779b97f4a7c15ull) >> 48);
+}
+
+static void against_host(enum gen_kind kind)
+{
+	u32 *form = calloc(FORMS, sizeof(*form)), *mnemonic = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
+	u32 *missing = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
+	struct state in, h, o;
+	struct prng g;
+	unsigned failures = 0, mnemonics = 0, forms = 0, absent = 0, tries = 0;
+
+	host_catch_signals();
+	prng_seed(&g, seed, kind);
+	for (unsigned n = 0; n < cases && tries < 200 * cases; tries++) {
+		struct compare_mask m;
+		struct insn_case c;
+		int host_vec, vec;
+		u32 f;
+
+		gen_bytes(&g, kind, c.bytes);
+		if (!decode_case(&dec, &c) || !baseline(&c, kind) || excluded(&c))
+			continue;
+		if (only && strcmp(only, ZydisMnemonicGetString(c.d.mnemonic)))
+			continue;
+		f = form_of(&c);
+		if (!only && form[f] >= cases / 400)
+			continue;
+		place_rip(&g, &c);
+		rnd_state(&g, &in);
+		if (!place_operands(&g, &c, &in) || !prepare(&g, &c, &in) || undefined_result(&c, &in))
+			continue;
+		o = in;
+		vec = guest_run(&guest, &o, c.bytes, c.len);
+		if (vec == GUEST_MISSING) {
+			if (!missing[c.d.mnemonic]++) {
+				printf("not implemented: %s: ", guest.missing);
+				print_case(&c);
+				absent++;
+			}
+			continue;
+		}
+		h = in;
+		host_vec = host_run(&h, c.bytes, c.len);
+		forms += !form[f]++;
+		mnemonics += !mnemonic[c.d.mnemonic]++;
+		n++;
+		m = mask_of(&c, &in, vec);
+		if (c.d.mnemonic == ZYDIS_MNEMONIC_FXSAVE || c.d.mnemonic == ZYDIS_MNEMONIC_FXSAVE64) {
+			u8 *image = memory(&h, effective(&c, &in, &c.op[0].mem)); /* MXCSR_MASK is the model's own */
+
+			if (image)
+				memcpy(memory(&o, effective(&c, &in, &c.op[0].mem)) + 28, image + 28, 4);
+		}
+		if (host_vec == vec && same_state(&h, &o, &m))
+			continue;
+		if (failures++ > 40 || mnemonic[c.d.mnemonic] > 0x10000 + 2)
+			continue;
+		mnemonic[c.d.mnemonic] += 0x10000;
+		printf("case %u, seed %llu: ", n, (unsigned long long)seed);
+		print_case(&c);
+		if (host_vec != vec)
+			printf("  vector: host %d osim %d (rip %llx)\n", host_vec, vec, (unsigned long long)guest.cpu->rip);
+		print_diff(&in, &h, &o, &m);
+	}
+	printf("%u forms of %u mnemonics compared, %u not implemented, %u differences\n", forms, mnemonics, absent, failures);
+	free(form);
+	free(mnemonic);
+	free(missing);
+	assert_int_equal(failures, 0);
+}
+
+/* ---- control flow: a branch over one MOV, so that R15 tells whether it was taken ---- */
+
+#define SKIPPED 7u /* bytes of mov $imm32, %r15 */
+
+static unsigned gen_branch(struct prng *g, struct state *s, u8 *code)
+{
+	u64 slot = (u64)(uintptr_t)host.slot, target;
+	unsigned n = 0, reg = (unsigned)rnd(g, 16);
+	s32 rel = SKIPPED;
+	bool through_register = false, through_memory = false, through_stack = false;
+
+	switch (rnd(g, 8)) {
+	case 0:
+		code[n++] = (u8)(0x70 | rnd(g, 16));
+		code[n++] = SKIPPED;
+		break;
+	case 1:
+		code[n++] = 0x0f;
+		code[n++] = (u8)(0x80 | rnd(g, 16));
+		memcpy(code + n, &rel, 4);
+		n += 4;
+		break;
+	case 2:
+		code[n++] = 0xeb;
+		code[n++] = SKIPPED;
+		break;
+	case 3:
+		code[n++] = rnd(g, 2) ? 0xe8 : 0xe9;
+		memcpy(code + n, &rel, 4);
+		n += 4;
+		break;
+	case 4: /* LOOPNE, LOOPE, LOOP, JRCXZ */
+		if (rnd(g, 2))
+			code[n++] = 0x67;
+		code[n++] = (u8)(0xe0 | rnd(g, 4));
+		code[n++] = SKIPPED;
+		s->gpr[RCX] = rnd(g, 3) | rnd(g, 2) << 32;
+		break;
+	case 5:
+		through_register = true;
+		if (reg == RSP)
+			reg = RAX;
+		if (rnd(g, 2))
+			code[n++] = 0x48 | (reg >> 3);
+		else if (reg >= 8)
+			code[n++] = 0x41;
+		code[n++] = 0xff;
+		code[n++] = (u8)((rnd(g, 2) ? 0xd0 : 0xe0) | (reg & 7));
+		break;
+	case 6: /* [rbx + disp8] */
+		through_memory = true;
+		s->gpr[RBX] = HOST_BUF + 1024 + rnd(g, 1024);
+		code[n++] = 0xff;
+		code[n++] = rnd(g, 2) ? 0x53 : 0x63;
+		code[n++] = 0x20;
+		break;
+	default:
+		through_stack = true;
+		if (rnd(g, 2)) {
+			code[n++] = 0xc3;
+		} else {
+			code[n++] = 0xc2;
+			code[n++] = (u8)(8 * rnd(g, 8));
+			code[n++] = 0;
+		}
+	}
+	target = slot + n + SKIPPED;
+	if (through_register)
+		s->gpr[reg] = target;
+	if (through_memory)
+		memcpy(s->buf + (s->gpr[RBX] + 0x20 - HOST_BUF), &target, 8);
+	if (through_stack)
+		memcpy(s->buf + (s->gpr[RSP] - HOST_BUF), &target, 8);
+	memcpy(code + n, "\x49\xc7\xc7\x11\x22\x33\x44", SKIPPED);
+	return n + SKIPPED;
+}
+
+static void branches_agree_with_the_host(void **state)
+{
+	struct compare_mask m = { .flags = FLAGS_COMPARED, .fsw = 0xffff, .mxcsr = 0xffff };
+	struct state in, h, o;
+	struct prng g;
+	unsigned failures = 0;
+
+	(void)state;
+	host_catch_signals();
+	prng_seed(&g, seed, 100);
+	for (unsigned n = 0; n < cases / 10; n++) {
+		struct insn_case c;
+		u8 code[SLOT_BYTES];
+		unsigned len;
+		int host_vec, vec;
+
+		rnd_state(&g, &in);
+		len = gen_branch(&g, &in, code);
+		h = o = in;
+		vec = guest_run(&guest, &o, code, len);
+		host_vec = host_run(&h, code, len);
+		if (vec == host_vec && same_state(&h, &o, &m))
+			continue;
+		if (failures++ > 10)
+			continue;
+		memcpy(c.bytes, code, sizeof(c.bytes));
+		decode_case(&dec, &c);
+		printf("branch %u, seed %llu: vector host %d osim %d: ", n, (unsigned long long)seed, host_vec, vec);
+		print_case(&c);
+		print_diff(&in, &h, &o, &m);
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void integer_instructions_agree_with_the_host(void **state)
+{
+	(void)state;
+	against_host(GEN_INTEGER);
+}
+
+static void sse_instructions_agree_with_the_host(void **state)
+{
+	(void)state;
+	against_host(GEN_SSE);
+}
+
+static void x87_instructions_agree_with_the_host(void **state)
+{
+	(void)state;
+	against_host(GEN_X87);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(branches_agree_with_the_host),
+		cmocka_unit_test(integer_instructions_agree_with_the_host),
+		cmocka_unit_test(sse_instructions_agree_with_the_host),
+		cmocka_unit_test(x87_instructions_agree_with_the_host),
+	};
+
+	if (getenv("OSIM_SEED"))
+		seed = strtoull(getenv("OSIM_SEED"), NULL, 0);
+	if (getenv("OSIM_CASES"))
+		cases = (unsigned)strtoul(getenv("OSIM_CASES"), NULL, 0);
+	only = getenv("OSIM_ONLY");
+	ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	host_setup();
+	guest_setup(&guest, cost_profile("zero"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

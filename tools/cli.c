@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Units, errors and outputs that the subcommands share. */
+
+#include "cli.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int die(int code, const char *what, const char *why, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "osim: %s: ", what);
+	va_start(ap, why);
+	vfprintf(stderr, why, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+bool parse_u64(const char *s, uint64_t *v)
+{
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	*v = strtoull(s, &end, 0);
+	return !errno && !*end;
+}
+
+/* A number and one of the suffixes; scale[i] goes with suffix[i]. */
+static bool parse_scaled(const char *s, const char *const *suffix, const uint64_t *scale, uint64_t *out)
+{
+	char *end;
+	uint64_t v;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno)
+		return false;
+	for (int i = 0; suffix[i]; i++) {
+		if (!strcmp(end, suffix[i]))
+			return !__builtin_mul_overflow(v, scale[i], out);
+	}
+	return false;
+}
+
+bool parse_size(const char *s, uint64_t *bytes)
+{
+	static const char *const suffix[] = { "", "K", "M", "G", "k", "m", "g", NULL };
+	static const uint64_t scale[] = { 1, 1 << 10, 1 << 20, 1 << 30, 1 << 10, 1 << 20, 1 << 30 };
+
+	return parse_scaled(s, suffix, scale, bytes);
+}
+
+bool parse_duration(const char *s, uint64_t *ns)
+{
+	static const char *const suffix[] = { "ns", "us", "ms", "s", NULL };
+	static const uint64_t scale[] = { 1, 1000, 1000000, 1000000000 };
+
+	return parse_scaled(s, suffix, scale, ns);
+}
+
+bool parse_stats(const char *s, struct output *out)
+{
+	if (strncmp(s, "json", 4) || (s[4] && s[4] != ':') || (s[4] && !s[5]))
+		return false;
+	out->stats = true;
+	out->stats_file = s[4] ? s + 5 : NULL;
+	return true;
+}
+
+/* What one --trace line is made with. */
+struct tracer {
+	struct osim *o;
+	FILE *file;
+};
+
+static void trace_line(void *arg, const struct osim_record *r)
+{
+	struct tracer *t = arg;
+	char line[512];
+
+	osim_trace_format(t->o, r, line, sizeof(line));
+	fputs(line, t->file);
+	fputc('\n', t->file);
+}
+
+int open_trace(struct output *out, struct osim *o)
+{
+	static struct tracer tracer;
+
+	if (!out->trace_file)
+		return 0;
+	out->trace = fopen(out->trace_file, "w");
+	if (!out->trace)
+		return die(EXIT_INPUT, out->trace_file, "%s", strerror(errno));
+	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  .....  TIMESTAMP  FUNCTION\n", out->trace);
+	tracer = (struct tracer){ o, out->trace };
+	osim_set_trace(o, trace_line, &tracer, true);
+	return 0;
+}
+
+static void add_u64(struct json_object *obj, const char *key, uint64_t v)
+{
+	json_object_object_add(obj, key, json_object_new_uint64(v));
+}
+
+static struct json_object *stats_json(struct osim *o, enum osim_stop stop)
+{
+	struct json_object *root = json_object_new_object(), *tasks = json_object_new_array(), *cpus = json_object_new_array();
+	struct osim_task_stats t;
+	struct osim_cpu_stats c;
+	char digest[17];
+
+	snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)osim_digest(o));
+	add_u64(root, "time_ns", osim_time_ns(o));
+	json_object_object_add(root, "digest", json_object_new_string(digest));
+	json_object_object_add(root, "stop", json_object_new_string(osim_stop_name(stop)));
+	for (unsigned i = 0; !osim_task_stats(o, i, &t); i++) {
+		struct json_object *j = json_object_new_object();
+
+		json_object_object_add(j, "name", json_object_new_string_len(t.name, (int)strnlen(t.name, sizeof(t.name))));
+		add_u64(j, "pid", t.pid);
+		add_u64(j, "runtime_ns", t.runtime_ns);
+		add_u64(j, "run_delay_ns", t.run_delay_ns);
+		add_u64(j, "pcount", t.pcount);
+		add_u64(j, "nr_voluntary_switches", t.nr_voluntary_switches);
+		add_u64(j, "nr_involuntary_switches", t.nr_involuntary_switches);
+		add_u64(j, "nr_migrations", t.nr_migrations);
+		json_object_array_add(tasks, j);
+	}
+	json_object_object_add(root, "tasks", tasks);
+	for (unsigned i = 0; !osim_cpu_stats(o, i, &c); i++) {
+		struct json_object *j = json_object_new_object();
+
+		add_u64(j, "switches", c.switches);
+		add_u64(j, "idle_ns", c.idle_ns);
+		json_object_array_add(cpus, j);
+	}
+	json_object_object_add(root, "cpus", cpus);
+	return root;
+}
+
+int write_output(struct output *out, struct osim *o, enum osim_stop stop, FILE *stream)
+{
+	struct json_object *root;
+	FILE *f = stream;
+	bool ok;
+
+	if (out->trace) {
+		osim_set_trace(o, NULL, NULL, false);
+		ok = !ferror(out->trace);
+		if (fclose(out->trace) || !ok)
+			return die(EXIT_INPUT, out->trace_file, "%s", strerror(errno));
+		out->trace = NULL;
+	}
+	if (out->digest)
+		fprintf(stderr, "digest %016llx events %llu time_ns %llu\n", (unsigned long long)osim_digest(o),
+			(unsigned long long)osim_events(o), (unsigned long long)osim_time_ns(o));
+	if (!out->stats)
+		return 0;
+	if (out->stats_file) {
+		f = fopen(out->stats_file, "w");
+		if (!f)
+			return die(EXIT_INPUT, out->stats_file, "%s", strerror(errno));
+	}
+	root = stats_json(o, stop);
+	fprintf(f, "%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(root);
+	ok = !ferror(f) && !fflush(f);
+	if (f != stream && fclose(f))
+		ok = false;
+	return ok ? 0 : die(EXIT_INPUT, out->stats_file ? out->stats_file : "stats", "%s", strerror(errno));
+}
+
+int report_stop(struct osim *o, enum osim_stop stop)
+{
+	char *report;
+	size_t len;
+
+	switch (stop) {
+	case OSIM_STOP_EXIT:
+		return -1;
+	case OSIM_STOP_LIMIT:
+		return die(EXIT_LIMIT, "limit", "virtual time reached %llu ns", (unsigned long long)osim_time_ns(o));
+	case OSIM_STOP_PANIC:
+		return die(EXIT_PANIC, "panic", "%s", strncmp(osim_last_error(o), "panic: ", 7) ? osim_last_error(o) : osim_last_error(o) + 7);
+	case OSIM_STOP_REQUEST:
+		return die(EXIT_LIMIT, "stopped", "on request");
+	default:
+		die(EXIT_PANIC, osim_stop_name(stop), "%s", osim_last_error(o));
+		len = 65536;
+		report = malloc(len);
+		if (report) {
+			osim_report(o, report, len);
+			fputs(report, stderr);
+			free(report);
+		}
+		return EXIT_PANIC;
+	}
+}
