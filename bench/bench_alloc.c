@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host cost of the allocators and the red-black tree, beside their peers in the same run.
+ * Host cost of the allocators, beside their peers in the same run (bench_rbtree has the trees).
  *
  *	bench_alloc [rounds]
  *
@@ -10,7 +10,6 @@
  */
 
 #include <dlfcn.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +21,11 @@
 #include "kernel/percpu/percpu.h"
 #include "lib/compiler.h"
 #include "lib/prng.h"
-#include "lib/rbtree.h"
 #include "mm/alloc/alloc.h"
 #include "mm/alloc/slab.h"
 
 #define BATCH 1000
 #define PAIRS 100000
-#define TREE_NODES 1000
 
 static int rounds = 9;
 
@@ -174,60 +171,6 @@ static void bench_pages(unsigned order)
 	printf("alloc_pages order %-2u             pair %7.2f ns\n", order, pair);
 }
 
-/* --- trees --- */
-
-struct tree_node {
-	struct rb_node rb;
-	u64 key;
-};
-
-static struct tree_node tree_nodes[TREE_NODES];
-
-static void tree_insert(struct rb_root *root, struct tree_node *n)
-{
-	struct rb_node **link = &root->rb_node, *parent = NULL;
-
-	while (*link) {
-		parent = *link;
-		link = n->key < rb_entry(parent, struct tree_node, rb)->key ? &parent->rb_left : &parent->rb_right;
-	}
-	rb_link_node(&n->rb, parent, link);
-	rb_insert_color(&n->rb, root);
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	u64 x = ((const struct tree_node *)a)->key, y = ((const struct tree_node *)b)->key;
-
-	return (x > y) - (x < y);
-}
-
-static void bench_trees(void)
-{
-	struct rb_root root = RB_ROOT;
-	void *troot = NULL;
-	struct prng rng;
-	double ns;
-
-	prng_seed(&rng, 1, 2);
-	for (u32 i = 0; i < TREE_NODES; i++)
-		tree_nodes[i].key = prng_u64(&rng);
-	MEASURE(ns, 20 * TREE_NODES, for (u32 k = 0; k < 20; k++) {
-		for (u32 i = 0; i < TREE_NODES; i++)
-			tree_insert(&root, &tree_nodes[i]);
-		for (u32 i = 0; i < TREE_NODES; i++)
-			rb_erase(&tree_nodes[shuffled[i % BATCH]].rb, &root);
-	});
-	printf("rbtree, %u random keys          insert + erase %7.2f ns\n", TREE_NODES, ns);
-	MEASURE(ns, 5 * TREE_NODES, for (u32 k = 0; k < 5; k++) {
-		for (u32 i = 0; i < TREE_NODES; i++)
-			tsearch(&tree_nodes[i], &troot, compare_keys);
-		for (u32 i = 0; i < TREE_NODES; i++)
-			tdelete(&tree_nodes[shuffled[i % BATCH]], &troot, compare_keys);
-	});
-	printf("glibc tsearch, the same           insert + erase %7.2f ns\n", ns);
-}
-
 static void bench_body(void *arg)
 {
 	static const u32 sizes[] = { 64, 256, 1024, 4096 };
@@ -239,7 +182,6 @@ static void bench_body(void *arg)
 	bench_pages(0);
 	bench_pages(3);
 	bench_pages(4);
-	bench_trees();
 	printf("memory overhead: %zu B a frame, 0 B an object beyond rounding\n", sizeof(struct page));
 }
 

@@ -2,22 +2,25 @@
 /*
  * host/context_x86_64.S: the register swap.
  *
- * Called by ctx_switch (context.c) only. Stack of a context that is not running, as its sp finds it:
+ * Called by ctx_switch (context.c) only. The stack of a context that waits, as its sp finds it:
  *
  *	sp + 0	 x87 control word (2 bytes), 2 bytes unused, MXCSR (4 bytes)
  *	   + 8	 r15   +16 r14   +24 r13   +32 r12   +40 rbx   +48 rbp
- *	   + 56	 return address: into ctx_switch's caller, or ctx_entry of a fresh context
+ *	   + 56	 return address: into ctx_switch, or ctx_entry of a fresh context
  *
  * Invariants:
- *	C1  The frame is laid out in ctx_init (context.c) exactly as here; both name CTX_FRAME offsets.
- *	C2  The CFA rules hold before and after %rsp changes stacks, because both frames look alike: a debugger can stop anywhere.
+ *	C1  The frame is struct frame of context.c, field for field.
+ *	C2  The CFA rules hold before and after %rsp changes stacks, because both frames look alike:
+ *	    a debugger can stop anywhere.
  *	C3  In ctx_entry the return address is undefined and %rbp is 0: every backtrace ends here.
  *
- * A jump and not `ret`: the return predictor expects the leaver's caller, and is wrong whenever two contexts leave from different
- * places (16 ns instead of 8 for such a pair, and no gain where the place is the same). Control words are stored always and loaded only
- * when they differ, which never happens unless an embedder changes rounding; they are 2 of the 8 ns.
+ * A jump and not `ret`: the return predictor expects the leaver's caller, and is wrong whenever two
+ * contexts leave from different places (16 ns instead of 8 for such a pair, and no gain where the
+ * place is the same). Control words are stored always and loaded only when they differ, which never
+ * happens unless an embedder changes rounding; they are 2 of the 8 ns.
  *
- * Units: bytes. Owner: the context's stack. Locking: none. Errors: none. Time: none of the machine's; 8 ns of a 3 GHz host (bench_context).
+ * Units: bytes. Owner: the context's stack. Locking: none. Errors: none.
+ * Time: none of the machine's; 8 ns of a 3 GHz host (bench_context).
  * Source: System V AMD64 ABI, 3.2.1 (registers preserved across calls), 6.2 (unwinding).
  */
 

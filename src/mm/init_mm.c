@@ -19,6 +19,7 @@
  * Errors: -ENOMEM with all frames and caches given back. Time: the allocator's charges.
  * Source: Linux 6.1 Documentation/x86/x86_64/mm.rst, arch/x86/mm/init_64.c (kernel_physical_mapping_init).
  */
+#include "kernel/irq/idt.h"
 #include "kernel/percpu/layout.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -272,7 +273,7 @@ int mm_attach_cpu(struct kernel *k, unsigned index)
 		return -ENOMEM;
 	/* PCID 0 is left to the kernel's tables before the first switch; slot 0 is PCID 1. */
 	if (!(cpu->efer & EFER_LMA))
-		cpu_long_mode(cpu, mm->pgd_pa, cpu->r[RSP], cpu->rip);
+		cpu_long_mode(cpu, mm->pgd_pa, cpu->r[RSP], gate_va(k->m, GATE_KERNEL_TEXT));
 	if (!cpu_write_msr(cpu, MSR_EFER, cpu->efer | EFER_NXE | EFER_SCE, &f) || !cpu_write_cr3(cpu, mm->pgd_pa, &f))
 		machine_panic(k->m, "cpu %u refused EFER.NXE or CR3 %#llx", index, (unsigned long long)mm->pgd_pa);
 	if (!cpu_write_cr4(cpu, cpu->cr4 | CR4_PGE | CR4_PCIDE, &f) || !cpu_write_cr0(cpu, cpu->cr0 | CR0_WP, &f) ||

@@ -129,17 +129,17 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr, void *key
 	})
 #define wait_event_timeout(wq, condition, timeout)                                                 \
 	({                                                                                         \
-		long _wret = (timeout);                                                            \
+		long _wtimeout = (timeout), _wret = _wtimeout;                                     \
 		if (!___wait_timed_out(condition))                                                 \
-			_wret = ___wait_event(wq, ___wait_timed_out(condition), TASK_UNINTERRUPTIBLE, 0, _wret, \
+			_wret = ___wait_event(wq, ___wait_timed_out(condition), TASK_UNINTERRUPTIBLE, 0, _wtimeout, \
 					      _wret = schedule_timeout(_wret));                    \
 		_wret;                                                                             \
 	})
 #define wait_event_interruptible_timeout(wq, condition, timeout)                                   \
 	({                                                                                         \
-		long _wret = (timeout);                                                            \
+		long _wtimeout = (timeout), _wret = _wtimeout;                                     \
 		if (!___wait_timed_out(condition))                                                 \
-			_wret = ___wait_event(wq, ___wait_timed_out(condition), TASK_INTERRUPTIBLE, 0, _wret, \
+			_wret = ___wait_event(wq, ___wait_timed_out(condition), TASK_INTERRUPTIBLE, 0, _wtimeout, \
 					      _wret = schedule_timeout(_wret));                    \
 		_wret;                                                                             \
 	})

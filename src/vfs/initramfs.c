@@ -15,6 +15,7 @@
  *     is below 2^32), names must end in NUL inside namesize and contain no ".." component.
  * H2  cpio writes the content of a hard-linked file once, with one of its names; the others have size 0. Names are linked to the first one seen,
  *     and whichever entry carries data writes it.
+ * H4  What lies where a file system is mounted already (/dev, /proc) is hidden by it, as on a booted Linux, and left out without an error.
  * H3  Times of directories are set at the end, since making their entries changes them.
  *
  * Units: bytes; times in seconds. Owner: the archive is the caller's. Locking: the path calls'. Errors: -EINVAL with the offset of the bad
@@ -135,6 +136,26 @@ static int set_attributes(const struct initramfs_entry *e, const char *name)
 	return err ? err : set_mtime(name, e->mtime);
 }
 
+/* Does name, or the directory it would be made in, lie on something mounted over the root (/proc, /dev)? (H4) */
+static bool hidden_by_mount(char *name)
+{
+	struct path at;
+	char *slash = strrchr(name, '/');
+	bool hidden;
+	int err = kern_path(name, 0, &at);
+
+	if (err && slash && slash > name) {
+		*slash = 0;
+		err = kern_path(name, LOOKUP_FOLLOW, &at);
+		*slash = '/';
+	}
+	if (err)
+		return false;
+	hidden = at.mnt != vfs()->rootmnt;
+	path_put(&at);
+	return hidden;
+}
+
 int initramfs_add(const struct initramfs_entry *e)
 {
 	char *name = kmalloc(PATH_MAX, GFP_KERNEL);
@@ -144,6 +165,10 @@ int initramfs_add(const struct initramfs_entry *e)
 	if (!name)
 		return -ENOMEM;
 	err = clean_name(e->path, name);
+	if (!err && hidden_by_mount(name)) {
+		kfree(name);
+		return 0;
+	}
 	if (!err)
 		err = make_room(name, e->mode, &keep);
 	if (!err && !keep)

@@ -41,8 +41,8 @@ def build_tree(root):
     return work
 
 
-def run(argv, cwd=None, timeout=120):
-    env = {"PATH": "/bin:/usr/bin", "HOME": "/root", "TERM": "dumb"}
+def run(argv, cwd=None, timeout=120, path="/bin"):
+    env = {"PATH": path, "HOME": "/root", "TERM": "dumb"}
     p = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
     return p.stdout, p.returncode if p.returncode >= 0 else 128 - p.returncode, p.stderr
 
@@ -64,9 +64,9 @@ def main():
             with tempfile.TemporaryDirectory() as root:
                 work = build_tree(root)
                 if native:
-                    results.append(run([BUSYBOX, "sh", "-c", line], cwd=work))
+                    results.append(run([BUSYBOX, "sh", "-c", line], cwd=work, path=os.path.join(root, "bin")))
                 else:
-                    results.append(run([osim, "run", "--root", root, "--cwd", "/work", "--env", "PATH=/bin:/usr/bin",
+                    results.append(run([osim, "run", "--root", root, "--cwd", "/work", "--env", "PATH=/bin",
                                         "--", BUSYBOX, "sh", "-c", line]))
         (out_n, st_n, _), (out_o, st_o, err_o) = results
         if out_n == out_o and st_n == st_o:

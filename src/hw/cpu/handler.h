@@ -21,7 +21,11 @@
 		return _next->fn(cpu, _next);                                                      \
 	} while (0)
 #else
-#define GOTO_INSN(next) return (next)
+#define GOTO_INSN(next)                                                                            \
+	do {                                                                                       \
+		(void)cpu;                                                                         \
+		return (next);                                                                     \
+	} while (0)
 #endif
 #define NEXT GOTO_INSN(i + 1)
 

@@ -327,7 +327,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned order)
 		return NULL;
 	if (unlikely(fail_alloc_armed(r)) && should_fail_alloc((u64)PAGE_SIZE << order))
 		return NULL;
-	page = get_page_from_freelist(pgdat->zonelist, gfp, order, WMARK_LOW, pgdat->nofragment ? ALLOC_NOFRAGMENT : 0);
+	page = get_page_from_freelist(pgdat->zonelist, gfp, order, WMARK_LOW, pgdat->nofragment && gfp_zone(gfp) == ZONE_NORMAL ? ALLOC_NOFRAGMENT : 0);
 	if (unlikely(!page)) {
 		page = alloc_pages_slowpath(pgdat->zonelist, gfp, order);
 		if (!page)
