@@ -21,7 +21,7 @@
  *	W7 of an access across two pages the low page is judged first, and nothing is written unless both pass.
  *
  * Hardware's own accesses (descriptor tables, the TSS) are implicit supervisor accesses: cpu->implicit_access is set around them; they
- * ignore CPL and, under SMAP, AC, and use no slot of the index, whose context is CPL's.
+ * ignore CPL and, under SMAP, AC; from CPL 3 they use no slot of the index, whose context is CPL's.
  *
  * Units: bytes, physical and linear addresses. Owner: none kept. Locking: none. Errors: false or NULL with *f; nothing is delivered here.
  * Time: adds to cpu->pending_cost: COST_WALK_STEP an entry read, COST_TLB_L2_HIT; charges nothing.
@@ -169,7 +169,7 @@ static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access
 	struct walk w;
 
 	if (likely(e && entry_serves(cpu, e, access, user))) {
-		e->stamp = stamp;
+		*e->stamp = stamp;
 		return e;
 	}
 	if (access == TLB_EXEC)
@@ -181,8 +181,8 @@ static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access
 		if (e && entry_serves(cpu, e, access, user)) {
 			t->stats.l2_hit++;
 			cpu->pending_cost += cost[COST_TLB_L2_HIT];
-			e->stamp = stamp;
-			return tlb_fill_l1(cpu, access, e);
+			*e->stamp = stamp;
+			return tlb_fill_l1(cpu, access, e, stamp);
 		}
 	}
 	stale_shift = e ? e->page_shift : 0;
@@ -198,7 +198,6 @@ static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access
 	n = (struct tlb_entry){
 		.vpn = va >> w.page_shift << (w.page_shift - PAGE_SHIFT) & 0xfffffffffffffull,
 		.pa = w.pa & ~((1ull << w.page_shift) - 1),
-		.stamp = stamp,
 		.pcid = cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0,
 		.page_shift = w.page_shift,
 		.global = w.global,
@@ -207,8 +206,16 @@ static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access
 		.nx = w.nx,
 		.dirty = w.dirty,
 	};
-	tlb_fill_l2(cpu, &n);
-	return tlb_fill_l1(cpu, access, &n);
+	tlb_fill_l2(cpu, &n, stamp);
+	return tlb_fill_l1(cpu, access, &n, stamp);
+}
+
+/* The index's context is CPL's: an access of the other privilege, or one that SMAP judges otherwise, must not use it. */
+static bool index_applies(const struct cpu *cpu, bool user)
+{
+	if (user != (cpu->cpl == 3))
+		return false;
+	return !cpu->implicit_access || !(cpu->cr4 & CR4_SMAP) || !(cpu->rflags & FLAG_AC);
 }
 
 static void *not_ram(struct fault *f)
@@ -222,7 +229,7 @@ void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access acces
 	struct machine *m = cpu->m;
 	struct tlb *t = &cpu->tlb;
 	struct tlb_slot *s = &t->slot[access][tlb_slot_index(va)];
-	bool indexed = user == (cpu->cpl == 3) && !cpu->implicit_access;
+	bool indexed = index_applies(cpu, user);
 	u64 stamp = cpu->icount + cpu->insn_index;
 	struct tlb_entry *e;
 	u8 *host;

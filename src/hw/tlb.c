@@ -17,13 +17,13 @@
  *	T4 a context id stands for one (PCID, CPL class, WP, SMEP, SMAP, AC, NXE) until a flush takes it away or the ids wrap, and on wrapping
  *	   every slot is cleared: so a slot of a dropped context never matches;
  *	T5 flushing a PCID or everything is O(1): it raises the floor of `gen` under which entries count as dropped;
- *	T6 replacement takes an invalid way, else the smallest stamp, else the lowest way: a function of the instruction history only.
+ *	T6 replacement takes a free way (stamp 0), else the smallest stamp, else the lowest way: a function of the instruction history only.
  *
  * Losing a slot has no modelled effect: the slow path finds the L1 entry, does the same stamp store, and fills the slot again. So the index
  * may be any size, and may forget at any time.
  *
  * Units: vpn in 4 KiB pages; stamps in instructions. Owner: the CPU. Locking: none. Errors: none after tlb_init.
- * Time: none; mmu.c adds the costs. Lookup is O(ways).
+ * Time: none; mmu.c adds the costs. Lookups and single drops are O(1) by hash, a fill is O(ways).
  * Source: Intel SDM 3A 4.10; AMD APM 2 5.5; the shapes are the profiles', cost.c.
  */
 #include "hw/tlb.h"
@@ -34,7 +34,24 @@
 #include "lib/compiler.h"
 #include "lib/errno.h"
 
-static const u8 page_shifts[3] = {12, 21, 30};
+#define NR_SIZES 3u
+static const u8 page_shifts[NR_SIZES] = {12, 21, 30};
+
+/* --- arrays --- */
+
+static int array_init(struct arena *a, struct tlb_array *t, u32 sets, u32 ways, u8 slots_exec)
+{
+	u32 n = sets * ways, buckets = 64;
+
+	while (buckets < n)
+		buckets *= 2;
+	*t = (struct tlb_array){.sets = sets, .ways = ways, .hash_mask = buckets - 1, .slots_exec = slots_exec};
+	t->e = arena_carve(a, (u64)n * sizeof(*t->e), 64);
+	t->stamp = arena_carve(a, (u64)n * sizeof(*t->stamp), 64);
+	t->swept = arena_carve(a, (u64)sets * sizeof(*t->swept), 64);
+	t->head = arena_carve(a, (u64)buckets * sizeof(*t->head), 64);
+	return t->e && t->stamp && t->swept && t->head ? 0 : -ENOMEM;
+}
 
 int tlb_init(struct cpu *cpu)
 {
@@ -42,11 +59,9 @@ int tlb_init(struct cpu *cpu)
 	struct arena *a = &cpu->m->arena;
 	struct tlb *t = &cpu->tlb;
 
-	t->l1d = arena_carve(a, (u64)p->l1d_sets * p->l1d_ways * sizeof(struct tlb_entry), 64);
-	t->l1i = arena_carve(a, (u64)p->l1i_sets * p->l1i_ways * sizeof(struct tlb_entry), 64);
-	t->l2 = arena_carve(a, (u64)p->l2_sets * p->l2_ways * sizeof(struct tlb_entry), 64);
 	t->floor_pcid = arena_carve(a, 4096 * sizeof(u64), 64);
-	if (!t->l1d || !t->l1i || !t->l2 || !t->floor_pcid)
+	if (!t->floor_pcid || array_init(a, &t->l1d, p->l1d_sets, p->l1d_ways, 0) ||
+	    array_init(a, &t->l1i, p->l1i_sets, p->l1i_ways, 1) || array_init(a, &t->l2, p->l2_sets, p->l2_ways, 2))
 		return -ENOMEM;
 	t->next_ctx = 1;
 	t->ctx = TLB_CTX_MASK;
@@ -55,8 +70,6 @@ int tlb_init(struct cpu *cpu)
 
 static bool entry_live(const struct tlb *t, const struct tlb_entry *e)
 {
-	if (!e->valid)
-		return false;
 	if (e->global)
 		return e->gen >= t->floor_global;
 	return e->gen >= t->floor_local && e->gen >= t->floor_pcid[e->pcid];
@@ -67,9 +80,24 @@ static u16 current_pcid(const struct cpu *cpu)
 	return cpu->cr4 & CR4_PCIDE ? cpu->cr3 & 0xfff : 0;
 }
 
-static bool entry_maps(const struct tlb_entry *e, u64 va)
+/* Chains are by page and size alone: a global entry and those of every PCID are found in one. */
+static u16 *chain(const struct tlb_array *a, u64 vpn, unsigned shift)
 {
-	return ((va >> PAGE_SHIFT) ^ e->vpn) >> (e->page_shift - PAGE_SHIFT) == 0;
+	u64 page = vpn >> (shift - PAGE_SHIFT);
+
+	return &a->head[(page ^ page >> 9 ^ page >> 18 ^ shift) & a->hash_mask];
+}
+
+static void unlink_entry(struct tlb_array *a, struct tlb_entry *e)
+{
+	u16 me = (u16)(e - a->e) + 1;
+	u16 *link = chain(a, e->vpn, e->page_shift);
+
+	while (*link != me)
+		link = &a->e[*link - 1].next;
+	*link = e->next;
+	e->valid = false;
+	*e->stamp = 0;
 }
 
 /* --- slots --- */
@@ -90,161 +118,146 @@ static void drop_slots_in(struct tlb *t, enum tlb_access access, const struct tl
 			slot[i].tag = 0;
 }
 
-static void drop_l1(struct tlb *t, bool exec, struct tlb_entry *e)
+/* T2. */
+static void drop_entry(struct tlb *t, struct tlb_array *a, struct tlb_entry *e)
 {
-	if (exec) {
+	if (a->slots_exec == 1) {
 		drop_slots_in(t, TLB_EXEC, e);
-	} else {
+	} else if (a->slots_exec == 0) {
 		drop_slots_in(t, TLB_READ, e);
 		drop_slots_in(t, TLB_WRITE, e);
 	}
-	e->valid = false;
+	unlink_entry(a, e);
 }
 
-/* --- arrays --- */
-
-struct array {
-	struct tlb_entry *e;
-	unsigned sets, ways;
-};
-
-static struct array array_l1(const struct cpu *cpu, bool exec)
-{
-	const struct cost_profile *p = cpu->m->cost;
-
-	if (exec)
-		return (struct array){cpu->tlb.l1i, p->l1i_sets, p->l1i_ways};
-	return (struct array){cpu->tlb.l1d, p->l1d_sets, p->l1d_ways};
-}
-
-static struct array array_l2(const struct cpu *cpu)
-{
-	const struct cost_profile *p = cpu->m->cost;
-
-	return (struct array){cpu->tlb.l2, p->l2_sets, p->l2_ways};
-}
-
-static struct tlb_entry *array_set(struct array a, u64 va, unsigned shift)
-{
-	return a.e + ((va >> shift) & (a.sets - 1)) * a.ways;
-}
+/* --- lookup and fill --- */
 
 /*
- * One size a pass; a fully associative array holds all sizes in its one set and needs one pass. When stale entries overlap (the
- * manual lets any serve) the smallest page wins, then the non-global: the one an index slot would name (T1), since a
- * new entry is only ever made where none served.
+ * When stale entries overlap (the manual lets any serve) the smallest page wins, then the non-global: the one an index slot would
+ * name (T1), since a new entry is only ever made where none served.
  */
-static struct tlb_entry *array_lookup(const struct cpu *cpu, struct array a, u64 va)
+static struct tlb_entry *array_lookup(const struct cpu *cpu, const struct tlb_array *a, u64 va)
 {
 	const struct tlb *t = &cpu->tlb;
 	u16 pcid = current_pcid(cpu);
-	struct tlb_entry *best = NULL;
-	unsigned best_rank = ~0u;
+	u64 vpn = va >> PAGE_SHIFT;
 
-	for (unsigned k = 0; k < 3 && !best; k++) {
-		struct tlb_entry *set = array_set(a, va, page_shifts[k]);
+	for (unsigned k = 0; k < NR_SIZES; k++) {
+		unsigned shift = page_shifts[k];
+		u64 first = vpn >> (shift - PAGE_SHIFT) << (shift - PAGE_SHIFT);
+		struct tlb_entry *best = NULL;
 
-		for (unsigned w = 0; w < a.ways; w++) {
-			struct tlb_entry *e = &set[w];
-			unsigned rank = e->page_shift * 2u + e->global;
+		if (!(t->sizes_seen >> k & 1))
+			continue;
+		for (u16 i = *chain(a, first, shift); i; i = a->e[i - 1].next) {
+			struct tlb_entry *e = &a->e[i - 1];
 
-			if (!e->valid || !entry_maps(e, va) || rank >= best_rank || (!e->global && e->pcid != pcid) ||
-			    (a.sets != 1 && e->page_shift != page_shifts[k]) || !entry_live(t, e))
+			if (e->vpn != first || e->page_shift != shift || (!e->global && e->pcid != pcid) || !entry_live(t, e))
 				continue;
-			if (rank == PAGE_SHIFT * 2)
-				return e;
-			best = e;
-			best_rank = rank;
+			if (!best || !e->global)
+				best = e;
 		}
-		if (a.sets == 1)
-			break;
+		if (best)
+			return best;
 	}
-	return best;
+	return NULL;
 }
 
-static struct tlb_entry *array_victim(const struct tlb *t, struct array a, const struct tlb_entry *n)
+/* Clear away what flushes dropped, so that a free way is one with stamp 0. Once a set and flush. */
+static void sweep(struct tlb *t, struct tlb_array *a, u32 set)
 {
-	struct tlb_entry *set = array_set(a, n->vpn << PAGE_SHIFT, n->page_shift);
-	struct tlb_entry *victim = NULL;
-	bool dead = false;
+	struct tlb_entry *e = a->e + set * a->ways;
 
-	for (unsigned w = 0; w < a.ways; w++) {
-		struct tlb_entry *e = &set[w];
-		bool live = entry_live(t, e);
+	if (likely(a->swept[set] == t->gen))
+		return;
+	a->swept[set] = t->gen;
+	for (u32 w = 0; w < a->ways; w++)
+		if (e[w].valid && !entry_live(t, &e[w]))
+			drop_entry(t, a, &e[w]);
+}
 
-		if (live && e->vpn == n->vpn && e->page_shift == n->page_shift &&
-		    (e->global || n->global || e->pcid == n->pcid))
-			return e;
-		if (!live && !dead) {
-			victim = e;
-			dead = true;
-		} else if (live && !dead && (!victim || e->stamp < victim->stamp)) {
-			victim = e;
-		}
+static struct tlb_entry *array_fill(struct cpu *cpu, struct tlb_array *a, const struct tlb_entry *n, u64 stamp)
+{
+	struct tlb *t = &cpu->tlb;
+	u32 set = (n->vpn >> (n->page_shift - PAGE_SHIFT)) & (a->sets - 1);
+	u32 way = 0, base = set * a->ways;
+	u16 *head = chain(a, n->vpn, n->page_shift);
+	struct tlb_entry *e = NULL;
+
+	sweep(t, a, set);
+	for (u16 i = *head; i && !e; i = a->e[i - 1].next) {
+		struct tlb_entry *o = &a->e[i - 1];
+
+		if (o->vpn == n->vpn && o->page_shift == n->page_shift && (o->global || n->global || o->pcid == n->pcid))
+			e = o;
 	}
-	return victim;
+	if (!e) { /* T6 */
+		for (u32 w = 1; w < a->ways; w++)
+			way = a->stamp[base + w] < a->stamp[base + way] ? w : way;
+		e = &a->e[base + way];
+	}
+	if (e->valid)
+		drop_entry(t, a, e);
+	*e = *n;
+	e->valid = true;
+	e->gen = t->gen;
+	e->stamp = &a->stamp[e - a->e];
+	*e->stamp = stamp;
+	e->next = *head;
+	*head = (u16)(e - a->e) + 1;
+	t->sizes_seen |= n->page_shift == 12 ? 1 : n->page_shift == 21 ? 2 : 4;
+	return e;
+}
+
+static struct tlb_array *array_l1(struct cpu *cpu, enum tlb_access access)
+{
+	return access == TLB_EXEC ? &cpu->tlb.l1i : &cpu->tlb.l1d;
 }
 
 struct tlb_entry *tlb_lookup_l1(struct cpu *cpu, u64 va, enum tlb_access access)
 {
-	return array_lookup(cpu, array_l1(cpu, access == TLB_EXEC), va);
+	return array_lookup(cpu, array_l1(cpu, access), va);
 }
 
 struct tlb_entry *tlb_lookup_l2(struct cpu *cpu, u64 va)
 {
-	return array_lookup(cpu, array_l2(cpu), va);
+	return array_lookup(cpu, &cpu->tlb.l2, va);
 }
 
-struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *n)
+struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *n, u64 stamp)
 {
-	struct tlb *t = &cpu->tlb;
-	struct tlb_entry *e = array_victim(t, array_l1(cpu, access == TLB_EXEC), n);
-
-	if (e->valid)
-		drop_l1(t, access == TLB_EXEC, e);
-	*e = *n;
-	e->valid = true;
-	e->gen = t->gen;
-	return e;
+	return array_fill(cpu, array_l1(cpu, access), n, stamp);
 }
 
-void tlb_fill_l2(struct cpu *cpu, const struct tlb_entry *n)
+void tlb_fill_l2(struct cpu *cpu, const struct tlb_entry *n, u64 stamp)
 {
-	struct tlb *t = &cpu->tlb;
-	struct tlb_entry *e = array_victim(t, array_l2(cpu), n);
-
-	*e = *n;
-	e->valid = true;
-	e->gen = t->gen;
+	array_fill(cpu, &cpu->tlb.l2, n, stamp);
 }
 
 /* --- dropping single pages --- */
 
-static void array_drop(struct cpu *cpu, struct array a, int l1_exec, u64 va, u16 pcid, bool globals)
+static void array_drop(struct cpu *cpu, struct tlb_array *a, u64 va, u16 pcid, bool globals)
 {
-	for (unsigned k = 0; k < 3; k++) {
-		struct tlb_entry *set = array_set(a, va, page_shifts[k]);
+	for (unsigned k = 0; k < NR_SIZES; k++) {
+		unsigned shift = page_shifts[k];
+		u64 first = va >> shift << (shift - PAGE_SHIFT);
+		u16 next;
 
-		for (unsigned w = 0; w < a.ways; w++) {
-			struct tlb_entry *e = &set[w];
+		for (u16 i = *chain(a, first, shift); i; i = next) {
+			struct tlb_entry *e = &a->e[i - 1];
 
-			if (!e->valid || !entry_maps(e, va) || (e->global ? !globals : e->pcid != pcid))
-				continue;
-			if (l1_exec < 0)
-				e->valid = false;
-			else
-				drop_l1(&cpu->tlb, l1_exec, e);
+			next = e->next;
+			if (e->vpn == first && e->page_shift == shift && (e->global ? globals : e->pcid == pcid))
+				drop_entry(&cpu->tlb, a, e);
 		}
-		if (a.sets == 1)
-			break;
 	}
 }
 
 static void drop_page(struct cpu *cpu, u64 va, u16 pcid, bool globals)
 {
-	array_drop(cpu, array_l1(cpu, false), 0, va, pcid, globals);
-	array_drop(cpu, array_l1(cpu, true), 1, va, pcid, globals);
-	array_drop(cpu, array_l2(cpu), -1, va, pcid, globals);
+	array_drop(cpu, &cpu->tlb.l1d, va, pcid, globals);
+	array_drop(cpu, &cpu->tlb.l1i, va, pcid, globals);
+	array_drop(cpu, &cpu->tlb.l2, va, pcid, globals);
 }
 
 void tlb_drop_page(struct cpu *cpu, u64 va)

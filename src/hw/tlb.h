@@ -24,17 +24,28 @@ enum tlb_access { TLB_READ = 0, TLB_WRITE = 1, TLB_EXEC = 2 };
 struct tlb_entry {
 	u64 vpn;      /* virtual page number of the first 4 KiB of the page it maps */
 	u64 pa;	      /* physical base of the page */
-	u64 stamp;    /* instruction number of the last use */
+	u64 *stamp;   /* instruction number of the last use: stamps of an array lie together, so that the oldest is found fast */
+	u64 gen;      /* tlb->gen when it was filled; older than a flush floor = dropped */
 	u16 pcid;
+	u16 next;     /* 1 + index of the next entry in its hash chain, 0 = last */
 	u8 page_shift; /* 12, 21, 30 */
 	bool valid, global, user, writable, nx, dirty;
-	u64 gen;      /* tlb->gen when it was filled; older than a flush floor = dropped */
+};
+
+/* One modelled array. The hash finds in O(1) what hardware finds by comparing all ways at once; it holds the valid entries and shows nowhere. */
+struct tlb_array {
+	struct tlb_entry *e; /* sets * ways, set by set */
+	u64 *stamp;	     /* the same shape; 0: a free way */
+	u64 *swept;	     /* per set: tlb->gen when its dropped entries were last cleared away */
+	u16 *head;	     /* 1 + index of the first entry of a chain, 0 = none */
+	u32 sets, ways, hash_mask;
+	u8 slots_exec;	     /* which slots name its entries: 0 read and write, 1 exec, 2 none */
 };
 
 struct tlb_slot {
 	u64 tag;    /* page | ctx; 0 never matches */
 	u64 addend; /* host address = va + addend */
-	u64 *stamp; /* &entry->stamp */
+	u64 *stamp; /* entry->stamp */
 	struct tlb_entry *entry;
 };
 
@@ -51,7 +62,8 @@ struct tlb {
 	u64 ctx; /* present context id, 1..4095 */
 	u64 next_ctx;
 	struct tlb_slot slot[3][TLB_SLOTS]; /* by enum tlb_access */
-	struct tlb_entry *l1d, *l1i, *l2;   /* sets * ways each */
+	struct tlb_array l1d, l1i, l2;
+	u8 sizes_seen;			    /* page sizes ever filled: 1 4 KiB, 2 2 MiB, 4 1 GiB */
 	u64 gen;			    /* counts flushes */
 	u64 floor_global, floor_local;	    /* entries (global / other) filled before this are dropped */
 	u64 *floor_pcid;		    /* [4096]: the same for the non-global entries of one PCID */
@@ -75,13 +87,13 @@ void tlb_flush_pcid_page(struct cpu *cpu, u16 pcid, u64 va);
 void tlb_flush_all(struct cpu *cpu, bool globals);
 /* Every size of page that maps va, in the current PCID and global: the entry a #PF proved stale. Same as INVLPG without its cost and count. */
 void tlb_drop_page(struct cpu *cpu, u64 va);
-/* The modelled arrays. lookup: the entry of the current PCID (or global) that maps va, or NULL; does not touch its stamp. */
+/* The modelled arrays. lookup: the entry of the current PCID (or global) that maps va, or NULL; does not touch its stamp. O(1). */
 struct tlb_entry *tlb_lookup_l1(struct cpu *cpu, u64 va, enum tlb_access access);
 struct tlb_entry *tlb_lookup_l2(struct cpu *cpu, u64 va);
-/* Put a translation in (over the one of the same page if there, else an invalid way, else the oldest stamp, lowest way first); the evicted
+/* Put a translation in, with this stamp (over the one of the same page if there, else an invalid way, else the oldest stamp, lowest way first); the evicted
  * entry's slots go with it. Returns the entry. */
-struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *e);
-void tlb_fill_l2(struct cpu *cpu, const struct tlb_entry *e);
+struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *e, u64 stamp);
+void tlb_fill_l2(struct cpu *cpu, const struct tlb_entry *e, u64 stamp);
 /* Name `e` in the host index for va's 4 KiB page under the present context. */
 static inline void tlb_index(struct tlb *t, enum tlb_access access, u64 va, struct tlb_entry *e, void *host_page)
 {
@@ -89,7 +101,7 @@ static inline void tlb_index(struct tlb *t, enum tlb_access access, u64 va, stru
 
 	s->tag = (va & PAGE_MASK) | t->ctx;
 	s->addend = (u64)(uintptr_t)host_page - (va & PAGE_MASK);
-	s->stamp = &e->stamp;
+	s->stamp = e->stamp;
 	s->entry = e;
 }
 /* CPL, CR0.WP, CR4.SMEP/SMAP, EFER.NXE, AC or CR3 changed: compute the context anew. */

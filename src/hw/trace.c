@@ -125,7 +125,9 @@ void trace_emit(struct machine *m, struct cpu *cpu, enum trace_id id, u32 pid, u
 	};
 
 	t->count[id]++;
-	if (likely(trace_digested(id))) {
+	if (likely(id != TRACE_CONT)) /* a continuation goes where its record went */
+		t->digesting = trace_digested(id);
+	if (likely(t->digesting)) {
 		t->buf[t->used++] = canonical(&r);
 		t->nr_events++;
 		if (unlikely(t->used == TRACE_BUFFER_RECORDS)) {

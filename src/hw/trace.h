@@ -77,6 +77,7 @@ struct trace {
 	u64 digest;   /* the last fold */
 	u64 nr_events;
 	u32 used;     /* records in buf */
+	bool digesting; /* the last record but continuations entered the digest */
 	u64 enabled[(TRACE_NR + 63) / 64]; /* ids wanted by the listener beyond the digested set */
 	trace_listener_fn *listener;
 	void *listener_arg;

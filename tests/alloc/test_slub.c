@@ -440,6 +440,64 @@ static void slabs_go_through_all_their_states(void **state)
 	fixture_destroy(&f);
 }
 
+/* Reclaim runs in the middle of an allocation and allocates from the very cache that waits for a slab. */
+struct nested {
+	struct kmem_cache *s;
+	struct page *hostage[512];
+	u32 nr, calls;
+	void *inner[16];
+};
+static struct nested nested;
+
+static u64 reclaim_and_allocate(unsigned order, u32 gfp)
+{
+	(void)order;
+	(void)gfp;
+	if (nested.calls == ARRAY_SIZE(nested.inner) || nested.nr < 24)
+		return 0;
+	for (u32 i = 0; i < 24; i++)
+		__free_page(nested.hostage[--nested.nr]);
+	drain_all_pages();
+	nested.inner[nested.calls] = kmem_cache_alloc(nested.s, GFP_KERNEL | __GFP_HIGH | __GFP_NOMEMALLOC);
+	CHECK(nested.inner[nested.calls]);
+	nested.calls++;
+	return 24;
+}
+
+static void nested_body(void *arg)
+{
+	static void *outer[4000];
+	u32 n = 0;
+
+	(void)arg;
+	memset(&nested, 0, sizeof(nested));
+	nested.s = kmem_cache_create("nested", 4096, 0, 0, NULL);
+	while (nested.nr < ARRAY_SIZE(nested.hostage))
+		nested.hostage[nested.nr++] = alloc_page(GFP_KERNEL);
+	kern()->hooks.direct_reclaim = reclaim_and_allocate;
+	while (n < ARRAY_SIZE(outer) && (outer[n] = kmem_cache_alloc(nested.s, GFP_KERNEL)) != NULL)
+		n++;
+	kern()->hooks.direct_reclaim = NULL;
+	CHECK(nested.calls > 8);
+	alloc_check(kern());
+	while (n > 0)
+		kmem_cache_free(nested.s, outer[--n]);
+	for (u32 i = 0; i < nested.calls; i++)
+		kmem_cache_free(nested.s, nested.inner[i]);
+	alloc_check(kern());
+	CHECK(kmem_cache_destroy(nested.s) == 0);
+}
+
+static void an_allocation_may_interrupt_another_of_the_same_cache(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_create(&f, 16 * MIB, 1);
+	fixture_run(&f, nested_body, NULL);
+	fixture_destroy(&f);
+}
+
 static void layout_body(void *arg)
 {
 	static const struct {
@@ -484,6 +542,7 @@ int main(void)
 		cmocka_unit_test(senseless_caches_are_null),
 		cmocka_unit_test(wrong_frees_panic),
 		cmocka_unit_test(slabs_go_through_all_their_states),
+		cmocka_unit_test(an_allocation_may_interrupt_another_of_the_same_cache),
 		cmocka_unit_test(slab_orders_are_linuxs),
 	};
 

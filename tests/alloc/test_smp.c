@@ -26,6 +26,8 @@ struct smp {
 	u32 last_ticket;
 	/* allocator runs */
 	struct kmem_cache *cache;
+	u32 object_size, slots; /* slots of obj[] in use */
+	bool checked;
 	struct {
 		u64 *p;
 		u64 tag;
@@ -229,7 +231,7 @@ static void slab_worker(void *arg)
 
 	prng_seed(&rng, t->f.seed, 100 + smp_processor_id());
 	for (u32 i = 0; i < 6000; i++) {
-		u32 n = (u32)prng_below(&rng, SHARED);
+		u32 n = (u32)prng_below(&rng, t->slots);
 		u64 *p = t->obj[n].p, tag = t->obj[n].tag;
 
 		if (p) {
@@ -295,7 +297,7 @@ static void make_cache(void *arg)
 {
 	struct smp *t = arg;
 
-	t->cache = kmem_cache_create("shared", 80, 0, 0, NULL);
+	t->cache = kmem_cache_create("shared", t->object_size, 0, 0, NULL);
 	CHECK(t->cache);
 }
 
@@ -315,6 +317,7 @@ static void check_objects(void *arg)
 		kmem_cache_free(t->cache, t->obj[n].p);
 	CHECK(kmem_cache_destroy(t->cache) == 0);
 	alloc_check(kern());
+	t->checked = true;
 }
 
 static void check_pages(void *arg)
@@ -331,18 +334,30 @@ static void check_pages(void *arg)
 	CHECK(si.pcp == 0);
 	/* all free again but what slabs hold */
 	CHECK(si.freeram + si.slab_unreclaimable + si.slab_reclaimable == si.totalram);
+	t->checked = true;
+}
+
+static void run_slab_workers(u32 nr_cpus, u64 quantum_ns, u32 object_size, u32 slots)
+{
+	struct smp *t = smp_create(nr_cpus, quantum_ns, "zen4");
+
+	t->object_size = object_size;
+	t->slots = slots;
+	fixture_run(&t->f, make_cache, t);
+	run_on_all(t, slab_worker);
+	fixture_run(&t->f, check_objects, t);
+	assert_true(t->checked);
+	smp_destroy(t);
 }
 
 static void objects_move_between_cpus_without_loss(void **state)
 {
 	(void)state;
 	for (u32 i = 0; i < 4; i++) {
-		struct smp *t = smp_create(i < 2 ? 2 : 4, i & 1 ? 1000 : 0, "zen4");
-
-		fixture_run(&t->f, make_cache, t);
-		run_on_all(t, slab_worker);
-		fixture_run(&t->f, check_objects, t);
-		smp_destroy(t);
+		run_slab_workers(i < 2 ? 2 : 4, i & 1 ? 1000 : 0, 80, SHARED);
+		/* few large objects: slabs fill, empty and are fought over all the time */
+		run_slab_workers(i < 2 ? 3 : MAX_CPUS, i & 1 ? 100 : 0, 4096, 100);
+		run_slab_workers(i < 2 ? 4 : MAX_CPUS, i & 1 ? 100 : 0, 16384, 40);
 	}
 }
 
@@ -354,6 +369,7 @@ static void pages_move_between_cpus_without_loss(void **state)
 
 		run_on_all(t, page_worker);
 		fixture_run(&t->f, check_pages, t);
+		assert_true(t->checked);
 		smp_destroy(t);
 	}
 }

@@ -74,7 +74,7 @@ static inline void fx_map(struct machine *m, u64 cr3, u64 *next_table, u64 va, u
 #define FX_LDT 0x83000ull
 #define FX_STACK0 0x90000ull /* RSP0 top, physical */
 #define FX_IST1 0x94000ull
-#define FX_USER_CODE 0x400000ull  
+#define FX_USER_CODE 0x400000ull
 #define FX_USER_PA 0x200000ull
 #define FX_USER_STACK 0x7fff00000000ull
 #define FX_USER_STACK_PA 0x210000ull

@@ -276,7 +276,8 @@ static inline void rnd_lanes(struct prng *g, u8 *p16)
 	}
 }
 
-/* One random machine state. Memory operands and the stack lie in buf. */
+/* One random machine state. Memory operands and the stack lie in buf, of which a little is made anew each time: s->buf must hold
+ * something (zeros) the first time. */
 static inline void rnd_state(struct prng *g, struct state *s)
 {
 	u16 fcw = 0x40, fsw;
@@ -307,11 +308,13 @@ static inline void rnd_state(struct prng *g, struct state *s)
 	s->fx[4] = rnd(g, 3) ? (u8)(rnd(g, 2) ? 0xff : ~(1u << (((fsw >> 11) - 1) & 7))) : (u8)prng_u64(g);
 	for (unsigned i = 0; i < 8; i++)
 		rnd_f80(g, s->fx + 32 + 16 * i);
-	for (unsigned i = 0; i < HOST_BUF_BYTES; i += 16) {
+	for (unsigned n = rnd(g, 64) ? 8 : HOST_BUF_BYTES / 8; n; n--) {
+		u8 *p = s->buf + 16 * rnd(g, HOST_BUF_BYTES / 16);
+
 		if (rnd(g, 2))
-			rnd_lanes(g, s->buf + i);
+			rnd_lanes(g, p);
 		else
-			rnd_f80(g, s->buf + i), memset(s->buf + i + 10, 0, 6);
+			rnd_f80(g, p), memset(p + 10, 0, 6);
 	}
 	s->gpr[4] = HOST_STACK + 8 * rnd(g, 16);
 }

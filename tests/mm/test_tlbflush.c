@@ -108,27 +108,31 @@ static int changer(void *arg)
 	CHECK(child);
 	step_to(s, 9);
 	wait_for(s, 10);
-	mmput(child);
-	CHECK(do_mprotect(AT + 4 * PAGE_SIZE, 60 * PAGE_SIZE, PROT_NONE) == 0); /* more than 33 pages */
+	/* The other sees what we write to a page that fork shared, although its old translation allowed the read. */
+	CHECK(user_write(AT + 6 * PAGE_SIZE, 4711) == 0);
 	step_to(s, 11);
 	wait_for(s, 12);
+	mmput(child);
+	CHECK(do_mprotect(AT + 4 * PAGE_SIZE, 60 * PAGE_SIZE, PROT_NONE) == 0); /* more than 33 pages */
+	step_to(s, 13);
+	wait_for(s, 14);
 	i = tlb_state(0)->nr_shootdowns_sent;
-	CHECK(i >= 4 && tlb_state(1)->nr_shootdowns_taken == i);
+	CHECK(i >= 5 && tlb_state(1)->nr_shootdowns_taken == i);
 	CHECK(s->mm->cpu_bitmap[0] == 3);
 	/* The other is asleep and its CPU idles on our tables. */
-	wait_for(s, 13);
+	wait_for(s, 15);
 	charge_cycles(20000);
 	CHECK(tlb_state(1)->is_lazy && tlb_state(1)->loaded_mm == s->mm);
 	CHECK(vm_munmap(AT + 3 * PAGE_SIZE, PAGE_SIZE) == 0); /* the table stays: nobody is told */
 	CHECK(tlb_state(0)->nr_shootdowns_sent == i && tlb_state(0)->nr_lazy_skipped == 1);
-	step_to(s, 14);
-	wait_for(s, 15);
+	step_to(s, 16);
+	wait_for(s, 17);
 	charge_cycles(20000);
 	CHECK(tlb_state(1)->is_lazy);
 	CHECK(vm_munmap(FAR_AT, PAGE_SIZE) == 0); /* tables go: told, and off them */
 	CHECK(tlb_state(0)->nr_shootdowns_sent == i + 1);
 	CHECK(tlb_state(1)->loaded_mm == init_mm(kern()) && s->mm->cpu_bitmap[0] == 1);
-	step_to(s, 16);
+	step_to(s, 18);
 	check_mm(s->mm);
 	finish(s);
 	return 0;
@@ -171,18 +175,22 @@ static int toucher(void *arg)
 	CHECK(faults(AT + 16, true)); /* fork took W from us too */
 	CHECK(user_write(AT + 16, 99) == 0);
 	CHECK(!faults(AT + 5 * PAGE_SIZE, false));
+	CHECK(!faults(AT + 6 * PAGE_SIZE, false));
 	step_to(s, 10);
 	wait_for(s, 11);
+	CHECK(user_read(AT + 6 * PAGE_SIZE, &v) == 0 && v == 4711);
+	step_to(s, 12);
+	wait_for(s, 13);
 	CHECK(faults(AT + 5 * PAGE_SIZE, false));
 	CHECK(!faults(AT + 3 * PAGE_SIZE, false));
-	step_to(s, 12);
-	step_to(s, 13);
-	while (s->phase < 14)
+	step_to(s, 14);
+	step_to(s, 15);
+	while (s->phase < 16)
 		sleep_a_while();
 	CHECK(faults(AT + 3 * PAGE_SIZE, false)); /* caught up on the way back from lazy */
 	CHECK(user_read(FAR_AT, &v) == 0 && v == 1);
-	step_to(s, 15);
-	while (s->phase < 16)
+	step_to(s, 17);
+	while (s->phase < 18)
 		sleep_a_while();
 	CHECK(faults(FAR_AT, false));
 	finish(s);
@@ -298,61 +306,110 @@ static void more_address_spaces_than_pcids_stay_apart(void **state)
 /* --- everybody at once --- */
 
 #define SLOTS 48u
+#define COMMON 96u
 #define TURNS 700u
+#define COMMON_PRIVATE (AT + PUD_SIZE)
+#define COMMON_SHARED (AT + 2 * PUD_SIZE)
 
 static u64 slot_va(u32 i)
 {
 	return AT + i * (u64)PAGE_SIZE;
 }
 
+/* A value names its slot, so that what a stale translation reads gives itself away. */
+static u64 slot_value(u32 slot, u32 turn)
+{
+	return (u64)(slot + 1) << 32 | turn;
+}
+
+struct slots {
+	u64 value[SLOTS]; /* own: what it holds; others': the newest value seen */
+	u8 right[SLOTS];  /* own: 0 unmapped, 1 read, 2 write */
+};
+
+/* Another's slot may be there or not; what is read is nothing, or its own and not older than what was read before. */
+static void peek(struct slots *t, u32 i)
+{
+	u64 v;
+
+	if (user_read(slot_va(i), &v) || !v)
+		return;
+	CHECK(v >> 32 == i + 1);
+	CHECK(v >= t->value[i]);
+	t->value[i] = v;
+}
+
+static void own_step(struct slots *t, struct prng *rng, u32 i, u32 turn)
+{
+	u8 *right = &t->right[i];
+	u64 v;
+
+	switch (prng_below(rng, 9)) {
+	case 0:
+		CHECK(map_anon(slot_va(i), PAGE_SIZE, RW, MAP_FIXED) == (s64)slot_va(i));
+		*right = 2;
+		t->value[i] = 0;
+		break;
+	case 1:
+		CHECK(vm_munmap(slot_va(i), PAGE_SIZE) == 0);
+		*right = 0;
+		break;
+	case 2:
+		CHECK(do_mprotect(slot_va(i), PAGE_SIZE, PROT_READ) == (*right ? 0 : -ENOMEM));
+		*right = *right ? 1 : 0;
+		break;
+	case 3:
+		CHECK(do_mprotect(slot_va(i), PAGE_SIZE, RW) == (*right ? 0 : -ENOMEM));
+		*right = *right ? 2 : 0;
+		break;
+	case 4:
+	case 5:
+		CHECK(do_madvise(slot_va(i), PAGE_SIZE, MADV_DONTNEED) == (*right ? 0 : -ENOMEM));
+		t->value[i] = 0;
+		break;
+	case 6:
+		CHECK(user_read(slot_va(i), &v) == (*right ? 0 : SIGSEGV));
+		CHECK(!*right || v == t->value[i]);
+		break;
+	default:
+		v = slot_value(i, turn);
+		CHECK(user_write(slot_va(i), v) == (*right == 2 ? 0 : SIGSEGV));
+		if (*right == 2)
+			t->value[i] = v;
+	}
+}
+
 /*
- * Thread me owns the slots i with i % MAX_THREADS == me, so VMAs of different threads are neighbours, split and merge; it reads the others',
- * which may be there or not.
+ * Thread me owns the slots i with i % MAX_THREADS == me, so VMAs of different threads are neighbours, split and merge. All touch the common
+ * pages in the same order, so that they meet at first touches.
  */
 static int worker(void *arg)
 {
 	struct scene *s = arg;
 	u32 me = s->index++, turn, i;
-	u64 value[SLOTS] = { 0 }, v;
-	u8 right[SLOTS] = { 0 }; /* 0 unmapped, 1 read, 2 write */
+	struct slots t;
+	struct prng *rng = &s->rng[me];
+	u64 v;
 
+	memset(&t, 0, sizeof(t));
 	join(s, me);
-	for (turn = 0; turn < TURNS; turn++) {
-		charge_cycles(prng_below(&s->rng[me], 40000)); /* its own work, away from mmap_lock */
-		i = (u32)prng_below(&s->rng[me], SLOTS / MAX_THREADS) * MAX_THREADS + me;
-		switch (prng_below(&s->rng[me], 8)) {
-		case 0:
-			CHECK(map_anon(slot_va(i), PAGE_SIZE, RW, MAP_FIXED) == (s64)slot_va(i));
-			right[i] = 2;
-			value[i] = 0;
-			break;
-		case 1:
-			CHECK(vm_munmap(slot_va(i), PAGE_SIZE) == 0);
-			right[i] = 0;
-			break;
-		case 2:
-			CHECK(do_mprotect(slot_va(i), PAGE_SIZE, PROT_READ) == (right[i] ? 0 : -ENOMEM));
-			right[i] = right[i] ? 1 : 0;
-			break;
-		case 3:
-			CHECK(do_mprotect(slot_va(i), PAGE_SIZE, RW) == (right[i] ? 0 : -ENOMEM));
-			right[i] = right[i] ? 2 : 0;
-			break;
-		case 4:
-			user_read(slot_va((i + 1) % SLOTS), &v);
-			break;
-		case 5:
-			CHECK(user_read(slot_va(i), &v) == (right[i] ? 0 : SIGSEGV));
-			CHECK(!right[i] || v == value[i]);
-			break;
-		default:
-			CHECK(user_write(slot_va(i), turn) == (right[i] == 2 ? 0 : SIGSEGV));
-			if (right[i] == 2)
-				value[i] = turn;
-		}
+	for (i = 0; i < COMMON; i++) {
+		CHECK(user_write(COMMON_PRIVATE + i * PAGE_SIZE + me * 8, me + 1) == 0);
+		CHECK(user_write(COMMON_SHARED + i * PAGE_SIZE + me * 8, me + 1) == 0);
 	}
-	finish(s);
-	return 0;
+	for (turn = 1; turn < TURNS; turn++) {
+		charge_cycles(prng_below(rng, 20000)); /* its own work, away from mmap_lock */
+		i = (u32)prng_below(rng, SLOTS);
+		if (i % MAX_THREADS == me)
+			own_step(&t, rng, i, turn);
+		else
+			peek(&t, i);
+	}
+	for (i = 0; i < COMMON; i++) {
+		CHECK(user_read(COMMON_PRIVATE + i * PAGE_SIZE + me * 8, &v) == 0 && v == me + 1);
+		CHECK(user_read(COMMON_SHARED + i * PAGE_SIZE + me * 8, &v) == 0 && v == me + 1);
+	}
+	return 0; /* the exit hook drops the address space */
 }
 
 static void start_workers(void *arg)
@@ -360,8 +417,11 @@ static void start_workers(void *arg)
 	struct scene *s = arg;
 	u32 i;
 
-	s->mm = mm_alloc();
-	CHECK(s->mm);
+	leak_check_begin(s->leak);
+	s->mm = new_mm();
+	CHECK(map_anon(COMMON_PRIVATE, COMMON * PAGE_SIZE, RW, MAP_FIXED) > 0);
+	CHECK(vm_mmap_pgoff(NULL, COMMON_SHARED, COMMON * PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
+	mm_use(NULL);
 	for (i = 0; i < MAX_THREADS; i++) {
 		prng_seed(&s->rng[i], s->f->seed, 0x746c62 + i);
 		start(s, worker, i);
@@ -375,12 +435,47 @@ static void final_check(void *arg)
 	u32 i;
 
 	check_mm(s->mm);
+	CHECK(s->mm->mm_users == 1);
 	for (i = 0; i < MAX_THREADS; i++) {
 		struct tlb_state *ts = percpu_of(kern(), i)->tlbstate;
 
 		s->shootdowns += ts->nr_shootdowns_taken;
 		CHECK(!ts->waiting && !ts->requests[0]);
 	}
+}
+
+/* After the machine has come to rest: a thread that drops the last reference may have to tell other CPUs, so it is one with IRQs on. */
+static int last_user(void *arg)
+{
+	struct scene *s = arg;
+	u32 i;
+
+	mmput(s->mm);
+	for (i = 0; i < MAX_THREADS; i++)
+		CHECK(percpu_of(kern(), i)->tlbstate && tlb_state(i)->loaded_mm == init_mm(kern()));
+	return 0;
+}
+
+static void start_last_user(void *arg)
+{
+	start(arg, last_user, 0);
+	this_percpu()->preempt_count = 1;
+}
+
+static void final_leak_check(void *arg)
+{
+	struct scene *s = arg;
+
+	leak_check_end(s->leak);
+}
+
+static void run_to_rest(struct fixture *f)
+{
+	enum stop_reason why = engine_run(f->m, ~0ull);
+
+	if (why != STOP_DEADLOCK)
+		fail_msg("stopped for reason %d: %s", why, f->m->panic_text);
+	f->m->stopped = STOP_NONE;
 }
 
 static u64 everybody(u64 quantum_ns, const char *costs)
@@ -392,19 +487,23 @@ static u64 everybody(u64 quantum_ns, const char *costs)
 	u64 digest;
 
 	assert_non_null(s);
+	s->leak = calloc(1, sizeof(*s->leak));
+	assert_non_null(s->leak);
 	cfg.quantum_ns = quantum_ns;
 	cfg.costs = cost_profile(costs);
 	assert_int_equal(fixture_create_params(&f, &cfg, &params), 0);
 	fixture_run(&f, mm_fixture_boot, &f);
 	s->f = &f;
 	fixture_run(&f, start_workers, s);
-	if (engine_run(f.m, ~0ull) != STOP_EXIT)
-		fail_msg("stopped: %s", f.m->panic_text);
-	f.m->stopped = STOP_NONE;
+	run_to_rest(&f);
 	fixture_run(&f, final_check, s);
 	assert_true(s->shootdowns > 100);
+	fixture_run(&f, start_last_user, s);
+	run_to_rest(&f);
+	fixture_run(&f, final_leak_check, s);
 	digest = trace_digest(&f.m->trace);
 	fixture_destroy(&f);
+	free(s->leak);
 	free(s);
 	return digest;
 }

@@ -177,7 +177,16 @@ static void remote(void *arg)
 	v = 0;
 	CHECK(user_read(AT - 8, &v) == 0 && v == 0x5566);
 	CHECK(user_write(AT - 8, 1) == SIGSEGV);
+	/* And never writes what a forked relative shares. */
+	mm_leave(other);
+	other = dup_mm(mm);
+	CHECK(other);
+	v = 0x7788;
+	CHECK(access_remote_vm(other, AT - 8, &v, 8, true) == 8);
+	CHECK(user_read(AT - 8, &v) == 0 && v == 0x5566);
+	CHECK(access_remote_vm(other, AT - 8, &v, 8, false) == 8 && v == 0x7788);
 	check_mm(mm);
+	check_mm(other);
 	mm_leave(mm);
 	mm_leave(other);
 }

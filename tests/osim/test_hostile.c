@@ -43,6 +43,7 @@ static void corrupted_elf_headers_are_refused_or_run_harmlessly(void **state)
 		}
 		assert_int_equal(api_create(&a, &cfg), 0);
 		assert_true(api_spawn_image(&a, image, n % 7 ? sizeof(image) : prng_below(&p, 512)) >= 0);
+		osim_console_close(a.o);
 		must_survive(&a, osim_run(a.o, 20000000), n);
 		api_destroy(&a);
 	}
@@ -66,6 +67,7 @@ static void random_bytes_as_code_only_kill_the_program(void **state)
 			image[at] = (unsigned char)prng_u64(&p);
 		assert_int_equal(api_create(&a, &cfg), 0);
 		assert_true(api_spawn_image(&a, image, sizeof(image)) >= 0);
+		osim_console_close(a.o);
 		must_survive(&a, osim_run(a.o, 20000000), n);
 		api_destroy(&a);
 	}

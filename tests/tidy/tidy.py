@@ -166,11 +166,11 @@ def rule_essays(a):
             continue
         at = 0
         for word in ESSAY_WORDS:
-            found = re.search(rf'\b{word}:', m.group(1)[at:])
+            found = re.search(rf'\b{word}(, [A-Z][a-z]+)*:', m.group(1)[at:]) # "Locking, Errors: none." is two
             if not found:
                 yield f'{path}:2: the essay has no "{word}:" (in the order {", ".join(ESSAY_WORDS)})'
                 break
-            at += found.end()
+            at += found.start() + len(word)
         length = m.group(1).count('\n')
         if length < 10:
             yield f'{path}:2: the essay has {length} lines'

@@ -4,14 +4,12 @@
  * shuffling ones that only carry a floating-point name (ANDPS, UNPCKLPD, SHUFPS, MOVMSKPD).
  *
  * The decoder finds an operation through sse_lookup() and calls it with operand bytes; nothing here knows memory (but MASKMOVDQU),
- * rounding or flags. A register is a union of lane arrays, little-endian as the guest's, and an instruction is its lane's expression:
+ * rounding or flags. Every instruction here is exactly defined, so the host's own does it; only those whose immediate is
+ * part of the encoding, unknown when this is compiled, are written out in lanes:
  *
- *	paddb xmm0, xmm1     r.b[i] = d.b[i] + s.b[i], i = 0..15
- *	psrlw xmm0, 3        count 3: r.w[i] = d.w[i] >> 3;  count > 15: all zero
- *	packsswb xmm0, xmm1  r.b[0..7] = clamp(d.w[0..7], -128, 127), r.b[8..15] = clamp(s.w[0..7])
- *
- * Loops have constant bounds and no branches, so that a release build turns each into one or two host instructions, and any host
- * computes the same.
+ *	paddb xmm0, xmm1      _mm_add_epi8
+ *	psrlw xmm0, 3         _mm_srl_epi16 with 3 in the count register, as psrlw xmm0, xmm1 would
+ *	pshufd xmm0, xmm1, 1b r.d[0..3] = s.d[3], s.d[2], s.d[1], s.d[0]
  *
  *	V1 both operands are read before dst is written: they may be the same register;
  *	V2 a scalar source of n bytes is read for exactly n bytes.
@@ -30,17 +28,15 @@
 #include "hw/cpu/simd.h"
 
 #include <Zydis/Mnemonic.h>
+#include <emmintrin.h>
 #include <string.h>
 
 #include "hw/cpu.h"
 
 union lanes {
 	u8 b[16];
-	s8 sb[16];
 	u16 w[8];
-	s16 sw[8];
 	u32 d[4];
-	s32 sd[4];
 	u64 q[2];
 };
 
@@ -52,19 +48,74 @@ static inline union lanes load(const void *p)
 	return v;
 }
 
-static inline s32 clamp(s32 v, s32 lo, s32 hi)
-{
-	return v < lo ? lo : v > hi ? hi : v;
-}
+/* dst = dst op src by the host's own instruction. */
+#define SIMD(name, intrinsic)                                                                      \
+	static bool name(struct cpu *cpu, void *dst, const void *src, unsigned imm)                \
+	{                                                                                          \
+		(void)cpu;                                                                         \
+		(void)imm;                                                                         \
+		_mm_storeu_si128(dst, intrinsic(_mm_loadu_si128(dst), _mm_loadu_si128(src)));      \
+		return true;                                                                       \
+	}
 
-/* r.<lane>[i] = expr over d and s, for n lanes. */
+SIMD(paddb, _mm_add_epi8)
+SIMD(paddw, _mm_add_epi16)
+SIMD(paddd, _mm_add_epi32)
+SIMD(paddq, _mm_add_epi64)
+SIMD(psubb, _mm_sub_epi8)
+SIMD(psubw, _mm_sub_epi16)
+SIMD(psubd, _mm_sub_epi32)
+SIMD(psubq, _mm_sub_epi64)
+SIMD(paddsb, _mm_adds_epi8)
+SIMD(paddsw, _mm_adds_epi16)
+SIMD(paddusb, _mm_adds_epu8)
+SIMD(paddusw, _mm_adds_epu16)
+SIMD(psubsb, _mm_subs_epi8)
+SIMD(psubsw, _mm_subs_epi16)
+SIMD(psubusb, _mm_subs_epu8)
+SIMD(psubusw, _mm_subs_epu16)
+SIMD(pcmpeqb, _mm_cmpeq_epi8)
+SIMD(pcmpeqw, _mm_cmpeq_epi16)
+SIMD(pcmpeqd, _mm_cmpeq_epi32)
+SIMD(pcmpgtb, _mm_cmpgt_epi8)
+SIMD(pcmpgtw, _mm_cmpgt_epi16)
+SIMD(pcmpgtd, _mm_cmpgt_epi32)
+SIMD(pand, _mm_and_si128)
+SIMD(pandn, _mm_andnot_si128)
+SIMD(por, _mm_or_si128)
+SIMD(pxor, _mm_xor_si128)
+SIMD(pminub, _mm_min_epu8)
+SIMD(pmaxub, _mm_max_epu8)
+SIMD(pminsw, _mm_min_epi16)
+SIMD(pmaxsw, _mm_max_epi16)
+SIMD(pavgb, _mm_avg_epu8)
+SIMD(pavgw, _mm_avg_epu16)
+SIMD(pmullw, _mm_mullo_epi16)
+SIMD(pmulhw, _mm_mulhi_epi16)
+SIMD(pmulhuw, _mm_mulhi_epu16)
+SIMD(pmuludq, _mm_mul_epu32)
+SIMD(pmaddwd, _mm_madd_epi16)
+SIMD(psadbw, _mm_sad_epu8)
+SIMD(packsswb, _mm_packs_epi16)
+SIMD(packssdw, _mm_packs_epi32)
+SIMD(packuswb, _mm_packus_epi16)
+SIMD(punpcklbw, _mm_unpacklo_epi8)
+SIMD(punpcklwd, _mm_unpacklo_epi16)
+SIMD(punpckldq, _mm_unpacklo_epi32)
+SIMD(punpcklqdq, _mm_unpacklo_epi64)
+SIMD(punpckhbw, _mm_unpackhi_epi8)
+SIMD(punpckhwd, _mm_unpackhi_epi16)
+SIMD(punpckhdq, _mm_unpackhi_epi32)
+SIMD(punpckhqdq, _mm_unpackhi_epi64)
+
+/* ---- shuffles by an immediate: r.<lane>[i] = expr over d and s, for n lanes ---- */
+
 #define LANEWISE(name, lane, n, expr)                                                              \
 	static bool name(struct cpu *cpu, void *dst, const void *src, unsigned imm)                \
 	{                                                                                          \
 		union lanes d = load(dst), s = load(src), r;                                       \
                                                                                                    \
 		(void)cpu;                                                                         \
-		(void)imm;                                                                         \
 		(void)d;                                                                           \
 		for (unsigned i = 0; i < (n); i++)                                                 \
 			r.lane[i] = (expr);                                                        \
@@ -72,131 +123,54 @@ static inline s32 clamp(s32 v, s32 lo, s32 hi)
 		return true;                                                                       \
 	}
 
-LANEWISE(paddb, b, 16, d.b[i] + s.b[i])
-LANEWISE(paddw, w, 8, d.w[i] + s.w[i])
-LANEWISE(paddd, d, 4, d.d[i] + s.d[i])
-LANEWISE(paddq, q, 2, d.q[i] + s.q[i])
-LANEWISE(psubb, b, 16, d.b[i] - s.b[i])
-LANEWISE(psubw, w, 8, d.w[i] - s.w[i])
-LANEWISE(psubd, d, 4, d.d[i] - s.d[i])
-LANEWISE(psubq, q, 2, d.q[i] - s.q[i])
-LANEWISE(paddsb, sb, 16, clamp(d.sb[i] + s.sb[i], -128, 127))
-LANEWISE(paddsw, sw, 8, clamp(d.sw[i] + s.sw[i], -32768, 32767))
-LANEWISE(paddusb, b, 16, clamp(d.b[i] + s.b[i], 0, 255))
-LANEWISE(paddusw, w, 8, clamp(d.w[i] + s.w[i], 0, 65535))
-LANEWISE(psubsb, sb, 16, clamp(d.sb[i] - s.sb[i], -128, 127))
-LANEWISE(psubsw, sw, 8, clamp(d.sw[i] - s.sw[i], -32768, 32767))
-LANEWISE(psubusb, b, 16, clamp(d.b[i] - s.b[i], 0, 255))
-LANEWISE(psubusw, w, 8, clamp(d.w[i] - s.w[i], 0, 65535))
-LANEWISE(pcmpeqb, b, 16, d.b[i] == s.b[i] ? 0xff : 0)
-LANEWISE(pcmpeqw, w, 8, d.w[i] == s.w[i] ? 0xffff : 0)
-LANEWISE(pcmpeqd, d, 4, d.d[i] == s.d[i] ? 0xffffffff : 0)
-LANEWISE(pcmpgtb, b, 16, d.sb[i] > s.sb[i] ? 0xff : 0)
-LANEWISE(pcmpgtw, w, 8, d.sw[i] > s.sw[i] ? 0xffff : 0)
-LANEWISE(pcmpgtd, d, 4, d.sd[i] > s.sd[i] ? 0xffffffff : 0)
-LANEWISE(pand, q, 2, d.q[i] & s.q[i])
-LANEWISE(pandn, q, 2, ~d.q[i] & s.q[i])
-LANEWISE(por, q, 2, d.q[i] | s.q[i])
-LANEWISE(pxor, q, 2, d.q[i] ^ s.q[i])
-LANEWISE(pminub, b, 16, d.b[i] < s.b[i] ? d.b[i] : s.b[i])
-LANEWISE(pmaxub, b, 16, d.b[i] > s.b[i] ? d.b[i] : s.b[i])
-LANEWISE(pminsw, sw, 8, d.sw[i] < s.sw[i] ? d.sw[i] : s.sw[i])
-LANEWISE(pmaxsw, sw, 8, d.sw[i] > s.sw[i] ? d.sw[i] : s.sw[i])
-LANEWISE(pavgb, b, 16, (d.b[i] + s.b[i] + 1) >> 1)
-LANEWISE(pavgw, w, 8, (d.w[i] + s.w[i] + 1) >> 1)
-LANEWISE(pmullw, w, 8, (u32)d.w[i] * s.w[i])
-LANEWISE(pmulhw, w, 8, (d.sw[i] * s.sw[i]) >> 16)
-LANEWISE(pmulhuw, w, 8, ((u32)d.w[i] * s.w[i]) >> 16)
-LANEWISE(pmuludq, q, 2, (u64)d.d[2 * i] * s.d[2 * i])
-LANEWISE(pmaddwd, d, 4, (u32)(d.sw[2 * i] * s.sw[2 * i]) + (u32)(d.sw[2 * i + 1] * s.sw[2 * i + 1]))
-LANEWISE(packsswb, sb, 16, clamp(i < 8 ? d.sw[i] : s.sw[i - 8], -128, 127))
-LANEWISE(packssdw, sw, 8, clamp(i < 4 ? d.sd[i] : s.sd[i - 4], -32768, 32767))
-LANEWISE(packuswb, b, 16, clamp(i < 8 ? d.sw[i] : s.sw[i - 8], 0, 255))
-LANEWISE(punpcklbw, b, 16, i & 1 ? s.b[i / 2] : d.b[i / 2])
-LANEWISE(punpcklwd, w, 8, i & 1 ? s.w[i / 2] : d.w[i / 2])
-LANEWISE(punpckldq, d, 4, i & 1 ? s.d[i / 2] : d.d[i / 2])
-LANEWISE(punpcklqdq, q, 2, i & 1 ? s.q[0] : d.q[0])
-LANEWISE(punpckhbw, b, 16, i & 1 ? s.b[8 + i / 2] : d.b[8 + i / 2])
-LANEWISE(punpckhwd, w, 8, i & 1 ? s.w[4 + i / 2] : d.w[4 + i / 2])
-LANEWISE(punpckhdq, d, 4, i & 1 ? s.d[2 + i / 2] : d.d[2 + i / 2])
-LANEWISE(punpckhqdq, q, 2, i & 1 ? s.q[1] : d.q[1])
 LANEWISE(pshufd, d, 4, s.d[imm >> (2 * i) & 3])
 LANEWISE(pshuflw, w, 8, i < 4 ? s.w[imm >> (2 * i) & 3] : s.w[i])
 LANEWISE(pshufhw, w, 8, i < 4 ? s.w[i] : s.w[4 + (imm >> (2 * (i - 4)) & 3)])
 LANEWISE(shufps, d, 4, i < 2 ? d.d[imm >> (2 * i) & 3] : s.d[imm >> (2 * i) & 3])
 LANEWISE(shufpd, q, 2, i ? s.q[imm >> 1 & 1] : d.q[imm & 1])
 
-static bool psadbw(struct cpu *cpu, void *dst, const void *src, unsigned imm)
-{
-	union lanes d = load(dst), s = load(src), r = { .q = { 0, 0 } };
+/* ---- shifts: by an immediate (src NULL) or by the low quadword of src; a count past the lane's width leaves zeros or signs ---- */
 
-	(void)cpu;
-	(void)imm;
-	for (unsigned i = 0; i < 16; i++)
-		r.q[i / 8] += d.b[i] > s.b[i] ? d.b[i] - s.b[i] : s.b[i] - d.b[i];
-	memcpy(dst, &r, 16);
-	return true;
-}
-
-/* ---- shifts: by an immediate (src NULL) or by the low quadword of src; a count past the lane's width empties it ---- */
-
-static inline u64 shift_count(const void *src, unsigned imm)
-{
-	u64 count = imm & 0xff;
-
-	if (src)
-		memcpy(&count, src, 8);
-	return count;
-}
-
-#define SHIFT(name, lane, n, bits, keep, op)                                                       \
+#define SHIFT(name, intrinsic)                                                                     \
 	static bool name(struct cpu *cpu, void *dst, const void *src, unsigned imm)                \
 	{                                                                                          \
-		u64 count = shift_count(src, imm);                                                 \
-		union lanes r = load(dst);                                                         \
+		__m128i count = src ? _mm_loadu_si128(src) : _mm_cvtsi32_si128((int)(imm & 0xff)); \
                                                                                                    \
 		(void)cpu;                                                                         \
-		if (count >= (bits)) {                                                             \
-			if (!(keep))                                                               \
-				r = (union lanes){ .q = { 0, 0 } };                                \
-			count = (bits)-1;                                                          \
-		}                                                                                  \
-		for (unsigned i = 0; i < (n); i++)                                                 \
-			r.lane[i] = r.lane[i] op count;                                            \
-		memcpy(dst, &r, 16);                                                               \
+		_mm_storeu_si128(dst, intrinsic(_mm_loadu_si128(dst), count));                     \
 		return true;                                                                       \
 	}
 
-SHIFT(psllw, w, 8, 16, false, <<)
-SHIFT(pslld, d, 4, 32, false, <<)
-SHIFT(psllq, q, 2, 64, false, <<)
-SHIFT(psrlw, w, 8, 16, false, >>)
-SHIFT(psrld, d, 4, 32, false, >>)
-SHIFT(psrlq, q, 2, 64, false, >>)
-SHIFT(psraw, sw, 8, 16, true, >>)
-SHIFT(psrad, sd, 4, 32, true, >>)
+SHIFT(psllw, _mm_sll_epi16)
+SHIFT(pslld, _mm_sll_epi32)
+SHIFT(psllq, _mm_sll_epi64)
+SHIFT(psrlw, _mm_srl_epi16)
+SHIFT(psrld, _mm_srl_epi32)
+SHIFT(psrlq, _mm_srl_epi64)
+SHIFT(psraw, _mm_sra_epi16)
+SHIFT(psrad, _mm_sra_epi32)
 
 static bool pslldq(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 {
-	unsigned n = (imm & 0xff) > 16 ? 16 : imm & 0xff;
-	u8 r[32] = { 0 };
+	u128 v;
 
 	(void)cpu;
 	(void)src;
-	memcpy(r + 16, dst, 16);
-	memcpy(dst, r + 16 - n, 16);
+	memcpy(&v, dst, 16);
+	v = (imm & 0xff) > 15 ? 0 : v << 8 * (imm & 0xff);
+	memcpy(dst, &v, 16);
 	return true;
 }
 
 static bool psrldq(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 {
-	unsigned n = (imm & 0xff) > 16 ? 16 : imm & 0xff;
-	u8 r[32] = { 0 };
+	u128 v;
 
 	(void)cpu;
 	(void)src;
-	memcpy(r, dst, 16);
-	memcpy(dst, r + n, 16);
+	memcpy(&v, dst, 16);
+	v = (imm & 0xff) > 15 ? 0 : v >> 8 * (imm & 0xff);
+	memcpy(dst, &v, 16);
 	return true;
 }
 
@@ -218,16 +192,12 @@ static bool pinsrw(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 	return true;
 }
 
-/* Collect each lane's top bit. The multiplication gathers bits 7, 15, .. 63 of a quadword in its top byte. */
 static bool pmovmskb(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 {
-	union lanes s = load(src);
-	u64 v = 0;
+	u64 v = (u32)_mm_movemask_epi8(_mm_loadu_si128(src));
 
 	(void)cpu;
 	(void)imm;
-	for (unsigned i = 0; i < 2; i++)
-		v |= (((s.q[i] & 0x8080808080808080ull) >> 7) * 0x0102040810204080ull >> 56) << (8 * i);
 	memcpy(dst, &v, 8);
 	return true;
 }

@@ -220,6 +220,7 @@ void native_access(u64 va, void *buf, u64 len, bool write)
 
 void native_compute(u64 cycles)
 {
+	charge_cycles(0); /* what the last gate still owed is not part of the first step */
 	while (cycles) { /* to the horizon at most: an interrupt comes when its time comes, not after the whole piece of work */
 		struct cpu *cpu = this_cpu();
 		u64 step = cpu->now < cpu->horizon ? min(cycles, cpu->horizon - cpu->now) : 1;

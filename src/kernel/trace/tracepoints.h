@@ -158,7 +158,7 @@ static inline void trace_sched_stat_wait(u32 pid, u64 delay_ns)
 }
 static inline void trace_fault_injected(u64 nth, u64 size)
 {
-	trace_here_if_wanted(TRACE_FAULT_INJECTED, nth, size);
+	trace_here(TRACE_FAULT_INJECTED, nth, size);
 }
 static inline void trace_task_newtask(u32 pid, u64 clone_flags)
 {

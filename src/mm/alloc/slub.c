@@ -307,11 +307,8 @@ static __noinline void *___slab_alloc(struct kmem_cache *s, gfp_t gfp)
 
 		if (!slab)
 			slab = new_slab(s, gfp);
-		if (!slab) {
-			if (refill_from_own(s, this_cpu_slab(s)))
-				break; /* somebody freed while we looked for pages */
+		if (!slab)
 			return NULL;
-		}
 		c = this_cpu_slab(s);
 		if (c->slab) { /* an interrupt or our new CPU was faster: keep ours in reserve */
 			if (s->cpu_partial_slabs) {
