@@ -4,9 +4,10 @@
  *
  *	bench_alloc [rounds]
  *
- * Each figure is the least of `rounds` (default 9) measurements of about 2 ms, in nanoseconds an operation; an operation is an alloc and its free.
- * The machine runs the zero-cost profile, so virtual time stands still, but every charge, trace and failure test is executed. Peers are
- * called through the same loops; the ones besides glibc are loaded when the host has them.
+ * Each figure is the least of `rounds` (default 9) measurements of about 2 ms, in nanoseconds an
+ * operation; an operation is an alloc and its free. The machine runs the zero-cost profile, so
+ * virtual time stands still, but every charge, trace and failure test is executed. Peers are called
+ * through the same loops; the ones besides glibc are loaded when the host has them.
  */
 
 #include <dlfcn.h>
@@ -108,7 +109,7 @@ struct peer {
 
 static struct peer peers[] = {
 	{ "glibc malloc", { NULL, NULL }, NULL, NULL, malloc, free },
-	{ "mimalloc", { "libmimalloc.so.2", "libmimalloc.so" }, "mi_malloc", "mi_free", NULL, NULL },
+	{ "mimalloc", { "libmimalloc.so.2", "libmimalloc.so" }, "mi_malloc", "mi_free", 0, 0 },
 	{ "jemalloc", { "libjemalloc.so.2", NULL }, "malloc", "free", NULL, NULL },
 	{ "tcmalloc", { "libtcmalloc_minimal.so.4", NULL }, "tc_malloc", "tc_free", NULL, NULL },
 };
@@ -131,7 +132,8 @@ static void load_peers(void)
 
 static void row(const char *what, u32 size, const struct figures *f)
 {
-	printf("%-22s %5u B  pair %7.2f ns   batch, random order %7.2f ns\n", what, size, f->pair, f->batch);
+	printf("%-22s %5u B  pair %7.2f ns   batch, random order %7.2f ns\n", what, size, f->pair,
+	       f->batch);
 }
 
 static void bench_size(u32 size)
@@ -162,12 +164,13 @@ static void bench_pages(unsigned order)
 {
 	double pair;
 
-	MEASURE(pair, PAIRS, for (u32 i = 0; i < PAIRS; i++) {
-		struct page *page = alloc_pages(GFP_KERNEL, order);
+	MEASURE(
+		pair, PAIRS, for (u32 i = 0; i < PAIRS; i++) {
+			struct page *page = alloc_pages(GFP_KERNEL, order);
 
-		KEEP(page);
-		__free_pages(page, order);
-	});
+			KEEP(page);
+			__free_pages(page, order);
+		});
 	printf("alloc_pages order %-2u             pair %7.2f ns\n", order, pair);
 }
 
@@ -182,12 +185,15 @@ static void bench_body(void *arg)
 	bench_pages(0);
 	bench_pages(3);
 	bench_pages(4);
-	printf("memory overhead: %zu B a frame, 0 B an object beyond rounding\n", sizeof(struct page));
+	printf("memory overhead: %zu B a frame, 0 B an object beyond rounding\n",
+	       sizeof(struct page));
 }
 
 int main(int argc, char **argv)
 {
-	struct machine_config cfg = { .nr_cpus = 1, .ram_bytes = 256ull << 20, .seed = 1, .costs = cost_profile("zero") };
+	struct machine_config cfg = {
+		.nr_cpus = 1, .ram_bytes = 256ull << 20, .seed = 1, .costs = cost_profile("zero")
+	};
 	struct machine *m;
 	struct kernel *k;
 	struct percpu *p;

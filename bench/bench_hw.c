@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host cost of the hardware floor's primitives. One line a figure, host nanoseconds; simulated cost does not appear here.
- * The peer beside each is the cheapest thing of its kind in the same process, measured in the same run.
+ * Host cost of the hardware floor's primitives. One line a figure, host nanoseconds; simulated cost
+ * does not appear here. The peer beside each is the cheapest thing of its kind in the same process,
+ * measured in the same run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@ static double now_ns(void)
 
 static struct machine *machine(u32 cpus, u64 ram_bytes)
 {
-	struct machine_config cfg = {.nr_cpus = cpus, .ram_bytes = ram_bytes, .seed = 1, .costs = cost_profile("zen4")};
+	struct machine_config cfg = {
+		.nr_cpus = cpus, .ram_bytes = ram_bytes, .seed = 1, .costs = cost_profile("zen4")
+	};
 	struct machine *m = NULL;
 
 	if (machine_create(&cfg, &m))
@@ -98,7 +101,8 @@ static struct prng event_prng;
 static void again(struct machine *m, struct event *e)
 {
 	if (++fired < FIRED)
-		event_schedule(m, e, EV_DEVICE, e - events, e->time + 1 + (prng_u64(&event_prng) & 0xffff), again);
+		event_schedule(m, e, EV_DEVICE, e - events,
+			       e->time + 1 + (prng_u64(&event_prng) & 0xffff), again);
 }
 
 static double event_ns(void)
@@ -138,7 +142,7 @@ static double memcpy_ns(void)
 	double t = now_ns();
 
 	for (unsigned i = 0; i < n; i++) {
-		struct trace_record r = {i, 1, 2, 3, i, i};
+		struct trace_record r = { i, 1, 2, 3, i, i };
 
 		memcpy(&ring[i & 1023], &r, sizeof(r));
 		__asm__ volatile("" ::: "memory");
@@ -164,7 +168,8 @@ static double mmap_ns(void)
 	double t = now_ns();
 
 	for (unsigned i = 0; i < n; i++) {
-		void *p = mmap(NULL, 16ull << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		void *p = mmap(NULL, 16ull << 30, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (p != MAP_FAILED)
 			munmap(p, 16ull << 30);
@@ -251,12 +256,13 @@ static void irq_body(void *arg)
 	put64(m, tables + 0x4000 + (m->gate_base >> 21 & 511) * 8, 0x83);
 	put64(m, gdt + 0x10, 0x00af9b000000ffffull);
 	put64(m, gdt + 0x18, 0x00cf93000000ffffull);
-	put64(m, idt + 0x40 * 16, (gate_va(m, 0x40) & 0xffff) | 0x10 << 16 | 0x8eull << 40 |
-					  (gate_va(m, 0x40) >> 16 & 0xffff) << 48);
+	put64(m, idt + 0x40 * 16,
+	      (gate_va(m, 0x40) & 0xffff) | 0x10 << 16 | 0x8eull << 40 |
+		      (gate_va(m, 0x40) >> 16 & 0xffff) << 48);
 	put64(m, idt + 0x40 * 16 + 8, gate_va(m, 0x40) >> 32);
 	cpu_long_mode(c, tables, 0x8f000, gate_va(m, 1));
-	c->gdtr = (struct desc_table){gdt, 0x1f};
-	c->idtr = (struct desc_table){idt, 0xfff};
+	c->gdtr = (struct desc_table){ gdt, 0x1f };
+	c->idtr = (struct desc_table){ idt, 0xfff };
 	gate_register(m, 0x40, irq_gate, "bench");
 	lapic_write(c, APIC_SPIV, 0x1ff);
 	c->rflags |= FLAG_IF;
@@ -279,7 +285,8 @@ int main(void)
 	row("stack switch, one way", switch_ns, "swapcontext", ucontext_ns());
 	row("event schedule + dispatch, 1000 pending", event_ns(), "-", 0);
 	row("trace record with digest", trace_ns(), "32-byte record to a ring", memcpy_ns());
-	row("create + destroy, 2 CPUs, 64 MiB", create_ns(64 << 20), "mmap + munmap 16 GiB", mmap_ns());
+	row("create + destroy, 2 CPUs, 64 MiB", create_ns(64 << 20), "mmap + munmap 16 GiB",
+	    mmap_ns());
 	row("create + destroy, 2 CPUs, 64 GiB", create_ns(64ull << 30), "-", 0);
 	row("mmu_translate, index hit", translate_ns(32, false), "-", 0);
 	row("mmu_translate, index miss, L1 hit or L2 hit", translate_ns(512, false), "-", 0);

@@ -3,9 +3,13 @@
 #define TESTS_KERNEL_FIXTURE_H
 
 /*
- * A machine with the kernel's base and allocators up, for unit tests of the kernel floors. Include before or after cmocka.h; it includes it.
+ * A machine with the kernel's base and allocators up, for unit tests of the kernel floors. Include
+ * before or after cmocka.h; it includes it.
  *
- *	static void body(void *arg)	  { ... CHECK(kmalloc(1, GFP_KERNEL)); }	runs on CPU 0's boot stack
+ *	static void body(void *arg)			runs on CPU 0's boot stack
+ *	{
+ *		CHECK(kmalloc(1, GFP_KERNEL));
+ *	}
  *	static void some_rule_holds(void **state)
  *	{
  *		struct fixture f;
@@ -15,8 +19,9 @@
  *		fixture_destroy(&f);
  *	}
  *
- * Inside a body use CHECK, never cmocka's assert_*: those jump off the machine's stack. Floors above add their init to the body, or call
- * fixture_run() for it first. Seeded tests take their seed from fixture_seed(): OSIM_TEST_SEED in the environment replays one.
+ * Inside a body use CHECK, never cmocka's assert_*: those jump off the machine's stack. Floors
+ * above add their init to the body, or call fixture_run() for it first. Seeded tests take their
+ * seed from fixture_seed(): OSIM_TEST_SEED in the environment replays one.
  */
 
 #include <setjmp.h>
@@ -49,8 +54,10 @@ struct fixture {
 #define CHECK(cond)                                                                                \
 	do {                                                                                       \
 		if (!(cond))                                                                       \
-			machine_panic(this_machine(), "%s:%d: CHECK(%s) failed (OSIM_TEST_SEED=%llu)", __FILE__,      \
-				      __LINE__, #cond, (unsigned long long)this_machine()->cfg.seed);                 \
+			machine_panic(this_machine(),                                              \
+				      "%s:%d: CHECK(%s) failed (OSIM_TEST_SEED=%llu)", __FILE__,   \
+				      __LINE__, #cond,                                             \
+				      (unsigned long long)this_machine()->cfg.seed);               \
 	} while (0)
 
 static inline u64 fixture_seed(void)
@@ -82,8 +89,12 @@ static inline void fixture_alloc_init(void *arg)
 	f->init_result = alloc_init(f->k);
 }
 
-/* Build and bring up floor 3. params may be NULL (HZ 250, nothing fails). 0, or alloc_init's error; the machine exists either way. */
-static inline int fixture_create_params(struct fixture *f, const struct machine_config *cfg, const struct kernel_params *params)
+/*
+ * Build and bring up floor 3. params may be NULL (HZ 250, nothing fails). 0, or alloc_init's error;
+ * the machine exists either way.
+ */
+static inline int fixture_create_params(struct fixture *f, const struct machine_config *cfg,
+					const struct kernel_params *params)
 {
 	memset(f, 0, sizeof(*f));
 	f->seed = cfg->seed;
@@ -104,7 +115,9 @@ static inline int fixture_create_params(struct fixture *f, const struct machine_
 
 static inline struct machine_config fixture_config(u64 ram_bytes, u32 nr_cpus)
 {
-	struct machine_config cfg = { .nr_cpus = nr_cpus, .ram_bytes = ram_bytes, .seed = fixture_seed() };
+	struct machine_config cfg = { .nr_cpus = nr_cpus,
+				      .ram_bytes = ram_bytes,
+				      .seed = fixture_seed() };
 
 	cfg.costs = cost_profile("zero");
 	return cfg;
@@ -125,8 +138,12 @@ static inline void fixture_run(struct fixture *f, void (*body)(void *arg), void 
 		fail_msg("panic: %s", f->m->panic_text);
 }
 
-/* Run body(arg), which must panic with a text that contains `expected`. The machine is of no more use then. */
-static inline void fixture_run_panics(struct fixture *f, void (*body)(void *arg), void *arg, const char *expected)
+/*
+ * Run body(arg), which must panic with a text that contains `expected`. The machine is of no more
+ * use then.
+ */
+static inline void fixture_run_panics(struct fixture *f, void (*body)(void *arg), void *arg,
+				      const char *expected)
 {
 	assert_int_not_equal(machine_call(f->m, body, arg), 0);
 	if (!strstr(f->m->panic_text, expected))

@@ -41,6 +41,7 @@ static struct where inside(const struct where *at, const char *key)
 
 static int get_int(const struct where *at, const char *key, struct json_object *v, int64_t lo, int64_t hi, int64_t *out)
 {
+	*out = 0;
 	if (!json_object_is_type(v, json_type_int))
 		return bad(at, key, "must be an integer");
 	*out = json_object_get_int64(v);

@@ -3,9 +3,9 @@
 #define HW_COST_H
 
 /*
- * What things cost, in TSC cycles, one row each with the source of its figure; profiles are columns. Nothing else in the
- * code invents a delay. Under `zero` every row is 0 except COST_INSN, COST_GATE and COST_LOCK_RETRY, which are 1,
- * so that no loop stops the clock.
+ * What things cost, in TSC cycles, one row each with the source of its figure; profiles are
+ * columns. Nothing else in the code invents a delay. Under `zero` every row is 0 except COST_INSN,
+ * COST_GATE and COST_LOCK_RETRY, which are 1, so that no loop stops the clock.
  */
 
 #include "lib/types.h"

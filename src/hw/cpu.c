@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One CPU's state: reset, long mode, control registers, MSRs and CPUID, each write with the checks of the manual.
+ * One CPU's state: reset, long mode, control registers, MSRs and CPUID, each write with the checks
+ * of the manual.
  *
- * Called by the interpreter (MOV CRn, WRMSR, CPUID, ...), by kernel C through the same functions, and by machine_create. Calls
- * the TLB for what a write must drop, and the LAPIC. Must not know what a kernel keeps in these registers.
+ * Called by the interpreter (MOV CRn, WRMSR, CPUID, ...), by kernel C through the same functions,
+ * and by machine_create. Calls the TLB for what a write must drop, and the LAPIC. Must not know
+ * what a kernel keeps in these registers.
  *
- * A MOV to CR3 of 0x8000000000005003 with CR4.PCIDE: bit 63 keeps the TLB, PCID 3, tables at 0x5000; CR3 reads back 0x5003.
+ * A MOV to CR3 of 0x8000000000005003 with CR4.PCIDE: bit 63 keeps the TLB, PCID 3, tables at
+ * 0x5000; CR3 reads back 0x5003.
  *
  *	C1 a refused write changes nothing and fills *f with #GP(0);
- *	C2 EFER.LMA = EFER.LME and CR0.PG, always; in long mode PG, PE, PAE and LME cannot leave that state but by PG;
+ *	C2 EFER.LMA = EFER.LME and CR0.PG, always; in long mode PG, PE, PAE and LME cannot leave
+ *	   that state but by PG;
  *	C3 what changes translation (CR0, CR3, CR4, EFER, CPL, AC) ends in tlb_context_changed;
  *	C4 CPUID names what is implemented here and nothing else; unknown MSRs are #GP;
  *	C5 bases of FS and GS live in r[REG_FSBASE], r[REG_GSBASE] only.
  *
- * Units: cycles for clocks. Owner: the machine's arena. Locking: none; a CPU is touched by the thread that runs its machine.
+ * Units: cycles for clocks. Owner: the machine's arena. Locking: none; a CPU is touched by the
+ * thread that runs its machine.
  * Errors: false and *f. Time: adds COST_CR3_WRITE, COST_INVLPG, COST_MSR_WRITE to pending_cost.
- * Source: Intel SDM 3A 2.5, 4.10, 9.1; SDM 2 CPUID, WRMSR; AMD APM 2 3.1, APM 3 appendix E; figures in cost.c.
+ * Source: Intel SDM 3A 2.5, 4.10, 9.1; SDM 2 CPUID, WRMSR; AMD APM 2 3.1, APM 3 appendix E; figures
+ * in cost.c.
  */
 #include "hw/cpu.h"
 
@@ -24,8 +30,10 @@
 #include "lib/compiler.h"
 #include "lib/errno.h"
 
-#define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-#define CR4_KNOWN                                                                                                     \
+#define CR0_KNOWN                                                                                  \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+	 CR0_PG)
+#define CR4_KNOWN                                                                                  \
 	(CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
 #define EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define PAT_RESET 0x0007040600070406ull
@@ -34,7 +42,7 @@
 
 static bool gp0(struct fault *f)
 {
-	*f = (struct fault){.vector = VEC_GP, .has_error = true};
+	*f = (struct fault){ .vector = VEC_GP, .has_error = true };
 	return false;
 }
 
@@ -61,12 +69,14 @@ void cpu_reset(struct cpu *cpu)
 	cpu->rip = 0xfff0;
 	cpu_set_rflags(cpu, FLAG_FIXED);
 	for (unsigned i = 0; i < NR_SEGS; i++)
-		cpu->seg[i] = (struct segment){.attr = 0x93, .limit = 0xffff};
-	cpu->seg[SEG_CS] = (struct segment){.sel = 0xf000, .attr = 0x9b, .limit = 0xffff, .base = 0xffff0000};
-	cpu->ldtr = (struct segment){.attr = 0x82, .limit = 0xffff};
-	cpu->tr = (struct segment){.attr = 0x8b, .limit = 0xffff};
-	cpu->gdtr = (struct desc_table){.limit = 0xffff};
-	cpu->idtr = (struct desc_table){.limit = 0xffff};
+		cpu->seg[i] = (struct segment){ .attr = 0x93, .limit = 0xffff };
+	cpu->seg[SEG_CS] = (struct segment){
+		.sel = 0xf000, .attr = 0x9b, .limit = 0xffff, .base = 0xffff0000
+	};
+	cpu->ldtr = (struct segment){ .attr = 0x82, .limit = 0xffff };
+	cpu->tr = (struct segment){ .attr = 0x8b, .limit = 0xffff };
+	cpu->gdtr = (struct desc_table){ .limit = 0xffff };
+	cpu->idtr = (struct desc_table){ .limit = 0xffff };
 	cpu->cr0 = CR0_ET | CR0_NW | CR0_CD;
 	cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->cr8 = cpu->efer = 0;
 	cpu->star = cpu->lstar = cpu->cstar = cpu->sfmask = cpu->kernel_gs_base = cpu->tsc_aux = 0;
@@ -92,8 +102,8 @@ void cpu_long_mode(struct cpu *cpu, u64 cr3, u64 rsp, u64 rip)
 	cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	cpu->cr3 = cr3;
 	for (unsigned i = 0; i < NR_SEGS; i++)
-		cpu->seg[i] = (struct segment){.sel = 0x18, .attr = 0xc093, .limit = 0xffffffff};
-	cpu->seg[SEG_CS] = (struct segment){.sel = 0x10, .attr = 0xa09b, .limit = 0xffffffff};
+		cpu->seg[i] = (struct segment){ .sel = 0x18, .attr = 0xc093, .limit = 0xffffffff };
+	cpu->seg[SEG_CS] = (struct segment){ .sel = 0x10, .attr = 0xa09b, .limit = 0xffffffff };
 	cpu_set_rflags(cpu, FLAG_FIXED);
 	cpu->r[RSP] = rsp;
 	cpu->rip = rip;
@@ -136,7 +146,8 @@ bool cpu_write_cr0(struct cpu *cpu, u64 v, struct fault *f)
 	}
 	if (!(v & CR0_PG) && (old & CR0_PG)) {
 		/* From 64-bit code paging cannot be left: that takes compatibility mode. */
-		if ((cpu->cr4 & CR4_PCIDE) || ((cpu->efer & EFER_LMA) && (cpu->seg[SEG_CS].attr & 0x2000)))
+		if ((cpu->cr4 & CR4_PCIDE) ||
+		    ((cpu->efer & EFER_LMA) && (cpu->seg[SEG_CS].attr & 0x2000)))
 			return gp0(f);
 		cpu->efer &= ~EFER_LMA;
 	}
@@ -349,9 +360,9 @@ bool cpu_write_msr(struct cpu *cpu, u32 msr, u64 v, struct fault *f)
 /* --- CPUID --- */
 
 /* Leaf 1 EDX: fpu tsc msr pae cx8 apic pge cmov pat clflush fxsr sse sse2. */
-#define CPUID_1_EDX                                                                                                    \
-	(1u << 0 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 13 | 1u << 15 | 1u << 16 | 1u << 19 |      \
-	 1u << 24 | 1u << 25 | 1u << 26)
+#define CPUID_1_EDX                                                                                \
+	(1u << 0 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 13 | 1u << 15 |         \
+	 1u << 16 | 1u << 19 | 1u << 24 | 1u << 25 | 1u << 26)
 /* cx16, and of what only kernels use: pcid, TSC-deadline. */
 #define CPUID_1_ECX (1u << 13 | 1u << 17 | 1u << 24)
 /* smep, invpcid, smap. */
@@ -391,10 +402,12 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
 	cpuid_set(out, 0, 0, 0, 0);
 	switch (leaf) {
 	case 0:
-		cpuid_set(out, CPUID_MAX, text32(p->vendor), text32(p->vendor + 8), text32(p->vendor + 4));
+		cpuid_set(out, CPUID_MAX, text32(p->vendor), text32(p->vendor + 8),
+			  text32(p->vendor + 4));
 		break;
 	case 1: /* CLFLUSH line 64 bytes; one logical processor a package */
-		cpuid_set(out, p->signature, 8u << 8 | 1u << 16 | id << 24, CPUID_1_ECX, CPUID_1_EDX);
+		cpuid_set(out, p->signature, 8u << 8 | 1u << 16 | id << 24, CPUID_1_ECX,
+			  CPUID_1_EDX);
 		break;
 	case 2: /* see leaf 4 for caches, nothing else said */
 		if (intel)
@@ -422,7 +435,8 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
 	case 0x80000000u:
 		out[0] = CPUID_MAX_EXT;
 		if (amd)
-			cpuid_set(out, CPUID_MAX_EXT, text32(p->vendor), text32(p->vendor + 8), text32(p->vendor + 4));
+			cpuid_set(out, CPUID_MAX_EXT, text32(p->vendor), text32(p->vendor + 8),
+				  text32(p->vendor + 4));
 		break;
 	case 0x80000001u:
 		out[3] = CPUID_EXT1_EDX | (amd ? CPUID_EXT1_EDX_AMD : 0);
@@ -435,15 +449,18 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
 		for (unsigned i = 0; i < 4; i++)
 			out[i] = text32(p->brand + (leaf - 0x80000002u) * 16 + i * 4);
 		break;
-	case 0x80000005u: /* Zen 4: 32 KiB 8-way L1D and L1I, 64-byte lines; TLB entries as the profile's */
+	case 0x80000005u: /* Zen 4: 32 KiB 8-way L1D and L1I; TLB entries as the profile's */
 		if (amd)
-			cpuid_set(out, 0, 0xffu << 24 | (u32)(p->l1d_sets * p->l1d_ways) << 16 | 0xffu << 8 |
-						  (u32)(p->l1i_sets * p->l1i_ways),
-				  32u << 24 | 8u << 16 | 1u << 8 | 64, 32u << 24 | 8u << 16 | 1u << 8 | 64);
+			cpuid_set(out, 0,
+				  0xffu << 24 | (u32)(p->l1d_sets * p->l1d_ways) << 16 |
+					  0xffu << 8 | (u32)(p->l1i_sets * p->l1i_ways),
+				  32u << 24 | 8u << 16 | 1u << 8 | 64,
+				  32u << 24 | 8u << 16 | 1u << 8 | 64);
 		break;
-	case 0x80000006u: /* 1 MiB 8-way L2 (Zen 4, Skylake-SP 16-way); 32 MiB 16-way L3 a complex */
+	case 0x80000006u: /* 1 MiB L2, 8-way (Skylake-SP 16-way); Zen 4: 32 MiB 16-way L3 */
 		if (amd)
-			cpuid_set(out, 0, 0, 1024u << 16 | 6u << 12 | 1u << 8 | 64, 64u << 18 | 8u << 12 | 1u << 8 | 64);
+			cpuid_set(out, 0, 0, 1024u << 16 | 6u << 12 | 1u << 8 | 64,
+				  64u << 18 | 8u << 12 | 1u << 8 | 64);
 		else if (intel)
 			out[2] = 1024u << 16 | 8u << 12 | 64;
 		break;

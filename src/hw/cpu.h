@@ -5,12 +5,14 @@
 /*
  * One x86-64 CPU: architectural state, entry and exit, and its clock.
  *
- * General registers live in r[], numbered as the encoding numbers them, followed by slots that make address arithmetic
- * uniform: REG_ZERO is always 0, REG_FSBASE and REG_GSBASE are the segment bases, REG_TMP is scratch of the decoder.
+ * General registers live in r[], numbered as the encoding numbers them, followed by slots that make
+ * address arithmetic uniform: REG_ZERO is always 0, REG_FSBASE and REG_GSBASE are the segment
+ * bases, REG_TMP is scratch of the decoder.
  *
- * Arithmetic flags are lazy: cc_op names how the last flag-setting instruction computed, cc_dst/cc_src/cc_src2 are its
- * values (hw/cpu/flags.h); cpu->rflags holds all other bits, and the arithmetic bits only when cc_op is CC_EFLAGS.
- * cpu_rflags()/cpu_set_rflags() are the only way in and out for everyone outside src/hw/cpu/.
+ * Arithmetic flags are lazy: cc_op names how the last flag-setting instruction computed,
+ * cc_dst/cc_src/cc_src2 are its values (hw/cpu/flags.h); cpu->rflags holds all other bits, and the
+ * arithmetic bits only when cc_op is CC_EFLAGS. cpu_rflags()/cpu_set_rflags() are the only way in
+ * and out for everyone outside src/hw/cpu/.
  */
 
 #include "hw/engine.h"
@@ -85,7 +87,9 @@ enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, NR_SEGS };
 
 struct segment {
 	u16 sel;
-	u16 attr; /* type, S, DPL, P, AVL, L, D/B, G as descriptor bits 40..55 with the limit nibble cleared */
+	/* type, S, DPL, P, AVL, L, D/B, G as descriptor bits 40..55 with the limit nibble cleared
+	 * */
+	u16 attr;
 	u32 limit;
 	u64 base; /* FS and GS: r[REG_FSBASE], r[REG_GSBASE] instead */
 };
@@ -97,7 +101,8 @@ struct desc_table {
 
 /* x87 and SSE state in the FXSAVE image's own shapes (Intel SDM vol. 1, table 10-2). */
 struct fpu {
-	u8 st[8][16] __attribute__((aligned(16))); /* physical registers R0..R7; 10 bytes used of each */
+	/* physical registers R0..R7; 10 bytes used of each */
+	u8 st[8][16] __attribute__((aligned(16)));
 	u8 xmm[16][16] __attribute__((aligned(16)));
 	u16 fcw, fsw; /* fsw holds TOP */
 	u8 ftw;	      /* abridged tag word: bit i = physical register i not empty */
@@ -130,8 +135,12 @@ struct cpu {
 	u64 icount;	/* instructions retired before the present block */
 	u64 pending_cost; /* cycles added by hardware models during the present instruction(s) */
 	struct exec_cpu *exec; /* the interpreter's own state (hw/cpu/insn.h) */
-	u32 insn_index;	/* of the instruction within the present block: a slow-path access is stamped icount + insn_index */
-	bool implicit_access; /* the access under way is hardware's own (GDT, IDT, TSS): supervisor whatever CPL is, SMAP ignores AC */
+	/* of the instruction within the present block: a slow-path access is stamped icount +
+	 * insn_index */
+	u32 insn_index;
+	/* the access under way is hardware's own (GDT, IDT, TSS): supervisor whatever CPL is, SMAP
+	 * ignores AC */
+	bool implicit_access;
 	struct tlb tlb;
 	struct fpu fpu;
 
@@ -151,15 +160,18 @@ struct cpu {
 	struct fault fault; /* set by a handler that faults, consumed by the run loop */
 	u64 halt_start, halted_cycles, spun_cycles;
 	u64 nr_exceptions[32], nr_interrupts, nr_syscalls;
-	char ud_mnemonic[24]; /* the instruction that last raised #UD because it is not implemented, "" if none */
+	/* the instruction that last raised #UD because it is not implemented, "" if none */
+	char ud_mnemonic[24];
 	u64 ud_rip;
-	void *kernel_percpu; /* the kernel's per-CPU area (host pointer into RAM); never followed here */
+	/* the kernel's per-CPU area (host pointer into RAM); never followed here */
+	void *kernel_percpu;
 };
 
 /*
- * cpu_reset: the state after RESET by the manual (Intel SDM 3A table 9-1). cpu_long_mode: what a boot loader for 64-bit kernels
- * leaves: EFER SCE|LME|LMA|NXE, CR0 PE|MP|ET|NE|WP|AM|PG, CR4 PAE|PGE|OSFXSR|OSXMMEXCPT, CR3 = cr3, flat segments (CS 0x10, the others
- * 0x18: hidden parts only, no GDT is read), interrupts off, CPL 0. Both flush the TLB. Neither touches the clock.
+ * cpu_reset: the state after RESET by the manual (Intel SDM 3A table 9-1). cpu_long_mode: what a
+ * boot loader for 64-bit kernels leaves: EFER SCE|LME|LMA|NXE, CR0 PE|MP|ET|NE|WP|AM|PG, CR4
+ * PAE|PGE|OSFXSR|OSXMMEXCPT, CR3 = cr3, flat segments (CS 0x10, the others 0x18: hidden parts only,
+ * no GDT is read), interrupts off, CPL 0. Both flush the TLB. Neither touches the clock.
  */
 int cpu_init(struct machine *m, u32 index); /* allocates m->cpu[index] in the arena */
 void cpu_reset(struct cpu *cpu);
@@ -168,8 +180,9 @@ void cpu_long_mode(struct cpu *cpu, u64 cr3, u64 rsp, u64 rip);
 /* --- time --- */
 
 /*
- * cycles of work were done. Runs other actors when the horizon is reached and takes pending interrupts when IF=1: anything
- * may happen inside, a migration to another CPU included. Effects first, charge after.
+ * cycles of work were done. Runs other actors when the horizon is reached and takes pending
+ * interrupts when IF=1: anything may happen inside, a migration to another CPU included. Effects
+ * first, charge after.
  */
 void cpu_poll(struct cpu *cpu); /* slow half: slice and interrupts */
 static inline void charge_cycles(u64 cycles)
@@ -190,7 +203,10 @@ static inline void charge_n(enum cost_id id, u64 n)
 	charge_cycles((u64)this_machine()->cost->cycles[id] * n);
 }
 
-/* --- flags, control registers, MSRs, CPUID: with all their checks. false: *f is the #GP (or #UD). --- */
+/*
+ * --- flags, control registers, MSRs, CPUID: with all their checks. false: *f is the #GP (or #UD).
+ * ---
+ */
 u64 cpu_rflags(const struct cpu *cpu);
 void cpu_set_rflags(struct cpu *cpu, u64 rflags);
 bool cpu_write_cr0(struct cpu *cpu, u64 v, struct fault *f);
@@ -204,8 +220,9 @@ bool cpu_invpcid(struct cpu *cpu, u64 type, u64 pcid, u64 va, struct fault *f);
 void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4]);
 void cpu_set_cpl(struct cpu *cpu, u8 cpl); /* and the TLB context with it */
 /*
- * Native C is about to access memory as the CPU would: give the access an instruction number of its own, so that TLB stamps stay
- * strictly monotonic. Call before each mmu_read/mmu_write/mmu_translate made by C on behalf of a program or of the kernel.
+ * Native C is about to access memory as the CPU would: give the access an instruction number of its
+ * own, so that TLB stamps stay strictly monotonic. Call before each
+ * mmu_read/mmu_write/mmu_translate made by C on behalf of a program or of the kernel.
  */
 static inline void cpu_native_access(struct cpu *cpu)
 {
@@ -216,46 +233,64 @@ static inline void cpu_native_access(struct cpu *cpu)
 void cpu_cli(struct cpu *cpu);
 void cpu_sti(struct cpu *cpu);
 
-/* --- entry and exit, as the manual's pseudo-code (state only; the caller goes on at cpu->rip) --- */
+/*
+ * --- entry and exit, as the manual's pseudo-code (state only; the caller goes on at cpu->rip) ---
+ */
 
-/* The SYSCALL instruction: RCX = next RIP, R11 = RFLAGS, CS/SS from STAR, RIP = LSTAR. #UD without EFER.SCE. */
+/*
+ * The SYSCALL instruction: RCX = next RIP, R11 = RFLAGS, CS/SS from STAR, RIP = LSTAR. #UD without
+ * EFER.SCE.
+ */
 bool cpu_syscall(struct cpu *cpu, u64 next_rip, struct fault *f);
-/* 64-bit SYSRET: RIP = RCX, RFLAGS = R11, CPL 3. #GP(0) at CPL 0 for a non-canonical RCX (Intel). */
+/*
+ * 64-bit SYSRET: RIP = RCX, RFLAGS = R11, CPL 3. #GP(0) at CPL 0 for a non-canonical RCX (Intel).
+ */
 bool cpu_sysret(struct cpu *cpu, struct fault *f);
 /* IRETQ with every check; reads the frame at RSP through the MMU. */
 bool cpu_iret(struct cpu *cpu, struct fault *f);
 void cpu_swapgs(struct cpu *cpu);
 /*
- * Deliver an exception, software or external interrupt through the IDT: stack by privilege and IST from the TSS, frame pushed at CPL 0,
- * error code, IF cleared by interrupt gates. A fault while delivering becomes #DF by the class table, then shutdown (triple
- * fault: the machine stops with STOP_PANIC). Afterwards cpu->rip is the handler. Adds its cost to pending_cost.
+ * Deliver an exception, software or external interrupt through the IDT: stack by privilege and IST
+ * from the TSS, frame pushed at CPL 0, error code, IF cleared by interrupt gates. A fault while
+ * delivering becomes #DF by the class table, then shutdown (triple fault: the machine stops with
+ * STOP_PANIC). Afterwards cpu->rip is the handler. Adds its cost to pending_cost.
  */
 void cpu_deliver(struct cpu *cpu, const struct fault *f); /* exception: CR2 set for #PF */
-bool cpu_int_n(struct cpu *cpu, u8 vector, u64 next_rip, struct fault *f); /* INT n, INT3: DPL checked */
+/* INT n, INT3: DPL checked */
+bool cpu_int_n(struct cpu *cpu, u8 vector, u64 next_rip, struct fault *f);
 /* Acknowledge the LAPIC (or NMI) and deliver; false when nothing deliverable was pending. */
 bool cpu_take_interrupt(struct cpu *cpu);
 
 /* --- running --- */
 
 /*
- * Execute this CPU from its present RIP until one native gate has been entered and has returned, or one slice ended.
- * The bottom frame of a task's C stack is  for (;;) cpu_run(this_cpu());  since a gate may block and the task may wake on
- * another CPU. Interrupts, exceptions and horizons are handled inside, at exact instruction counts.
+ * Execute this CPU from its present RIP until one native gate has been entered and has
+ * returned, or one slice ended. The bottom frame of a task's C stack is
+ *	for (;;) cpu_run(this_cpu());
+ * since a gate may block and the task may wake on another CPU. Interrupts, exceptions and
+ * horizons are handled inside, at exact instruction counts.
  */
 void cpu_run(struct cpu *cpu);
 /*
- * If cpu->rip stands at a registered gate and a fetch there passes translation at CPL 0: call it and return true. Native C contexts use
- * it after cpu_syscall() or cpu_deliver(). When the fetch faults, the fault is delivered; bounded.
+ * If cpu->rip stands at a registered gate and a fetch there passes translation at CPL 0: call it
+ * and return true. Native C contexts use it after cpu_syscall() or cpu_deliver(). When the fetch
+ * faults, the fault is delivered; bounded.
  */
 bool cpu_enter_gate(struct cpu *cpu);
 
 /* --- decoded code (src/hw/cpu/) --- */
 int exec_init(struct machine *m); /* block cache in the arena */
-/* Frame pfn was written: forget its blocks, clear FRAME_HAS_CODE. Safe while a block of it runs (it ends after the store). */
+/*
+ * Frame pfn was written: forget its blocks, clear FRAME_HAS_CODE. Safe while a block of it runs (it
+ * ends after the store).
+ */
 void exec_invalidate_frame(struct machine *m, u64 pfn);
 void exec_flush(struct machine *m);
-/* Interpret instructions at cpu->rip while now < horizon and nothing wants attention; returns with rip, rflags, icount and now
- * exact, and cpu->fault set (vector != FAULT_NONE) when the instruction at rip faulted. Called by cpu_run. */
+/*
+ * Interpret instructions at cpu->rip while now < horizon and nothing wants attention; returns with
+ * rip, rflags, icount and now exact, and cpu->fault set (vector != FAULT_NONE) when the instruction
+ * at rip faulted. Called by cpu_run.
+ */
 #define FAULT_NONE 0xfe
 void exec_run(struct cpu *cpu);
 

@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entry and exit: how a CPU changes privilege. Interrupts and exceptions through the IDT, IRET, SYSCALL, SYSRET, SWAPGS.
+ * Entry and exit: how a CPU changes privilege. Interrupts and exceptions through the IDT, IRET,
+ * SYSCALL, SYSRET, SWAPGS.
  *
- * Called by the interpreter and, with the same functions, by native C; cpu_poll is where C that charges time meets the engine and takes
- * interrupts. Calls the MMU for every byte of GDT, IDT, TSS and stack, cpu_enter_gate for handlers in C. Must not know any kernel.
+ * Called by the interpreter and, with the same functions, by native C; cpu_poll is where C that
+ * charges time meets the engine and takes interrupts. Calls the MMU for every byte of GDT, IDT, TSS
+ * and stack, cpu_enter_gate for handlers in C. Must not know any kernel.
  *
- * A #PF at CPL 3, RSP 0x7fff0008, TSS.RSP0 0xffff888000104000, IDT gate 14 an interrupt gate to 0xffffffff810000e0 without IST:
+ * A #PF at CPL 3, RSP 0x7fff0008, TSS.RSP0 0xffff888000104000, IDT gate 14 an interrupt gate to
+ * 0xffffffff810000e0 without IST:
  *
  *	0xffff888000103ff8  SS       0x2b
  *	0xffff888000103ff0  RSP      0x7fff0008
  *	0xffff888000103fe8  RFLAGS   0x10246 (RF set: a fault)
  *	0xffff888000103fe0  CS       0x33
  *	0xffff888000103fd8  RIP
- *	0xffff888000103fd0  error    0x6	<- RSP; then CPL 0, CS 0x10, SS 0 (null), IF 0, RIP the gate's
+ *	0xffff888000103fd0  error    0x6	<- RSP
  *
- *	N1 nothing of the CPU changes before every check and the whole frame's write have passed (one write of 40 or 48 bytes);
- *	N2 a fault while delivering is combined by the manual's classes: contributory + contributory, #PF + (#PF or contributory) is #DF; any of
- *	   these while delivering #DF is shutdown, which stops the machine; everything else is delivered instead of the first;
- *	N3 tables are read as implicit supervisor accesses and each index is checked against its limit first;
+ * and then CPL 0, CS 0x10, SS 0 (null), IF 0, RIP the gate's.
+ *
+ *	N1 nothing of the CPU changes before every check and the whole frame's write have passed
+ *	   (one write of 40 or 48 bytes);
+ *	N2 a fault while delivering is combined by the manual's classes: contributory +
+ *	   contributory, #PF + (#PF or contributory) is #DF; any of these while delivering #DF is
+ *	   shutdown, which stops the machine; everything else is delivered instead of the first;
+ *	N3 tables are read as implicit supervisor accesses and each index is checked against its
+ *	   limit first;
  *	N4 cpu_poll never returns with now >= horizon, nor with an interrupt that could be taken;
  *	N5 after a gate the task may be on another CPU: this_cpu() is read again.
  *
- * Left out, so refused: 16- and 32-bit code segments (IRET to one is #GP), task gates and call gates. RF acts on instruction breakpoints only,
- * which are absent: it is pushed as the manual says and not kept after IRET.
+ * Left out, so refused: 16- and 32-bit code segments (IRET to one is #GP), task gates and call
+ * gates. RF acts on instruction breakpoints only, which are absent: it is pushed as the manual says
+ * and not kept after IRET.
  *
- * Units: bytes, linear addresses. Owner, Locking: the CPU's runner. Errors: false and *f from instructions; cpu_deliver always succeeds or stops
- * the machine. Time: COST_EXCEPTION, COST_INTERRUPT, COST_IRET, COST_SYSCALL, COST_SYSRET into pending_cost.
- * Source: Intel SDM 3A 6.10-6.15 (table 6-5: classes), SDM 2 INT n, IRET, SYSCALL, SYSRET, SWAPGS; AMD APM 2 8.9.
+ * Units: bytes, linear addresses. Owner, Locking: the CPU's runner. Errors: false and *f from
+ * instructions; cpu_deliver always succeeds or stops the machine. Time: COST_EXCEPTION,
+ * COST_INTERRUPT, COST_IRET, COST_SYSCALL, COST_SYSRET into pending_cost.
+ * Source: Intel SDM 3A 6.10-6.15 (table 6-5: classes), SDM 2 INT n, IRET, SYSCALL, SYSRET, SWAPGS;
+ * AMD APM 2 8.9.
  */
 #include <string.h>
 
@@ -42,21 +53,24 @@
 #define TYPE_CODE 0x8u
 #define TYPE_CONFORMING 0x4u
 #define TYPE_WRITABLE 0x2u
-#define SEL_INDEX(sel) ((sel) & 0xfffcu)
+#define SEL_INDEX(sel) ((sel)&0xfffcu)
 #define SEL_TI 4u
-#define RFLAGS_IRET                                                                                                    \
-	(FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_AC | FLAG_ID)
-#define RFLAGS_SYSRET (FLAGS_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID)
+#define RFLAGS_IRET (FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_AC | FLAG_ID)
+#define RFLAGS_SYSRET                                                                              \
+	(FLAGS_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID)
 
 static bool fault_sel(struct fault *f, u8 vector, u32 error)
 {
-	*f = (struct fault){.vector = vector, .has_error = true, .error = error};
+	*f = (struct fault){ .vector = vector, .has_error = true, .error = error };
 	return false;
 }
 
 /* --- descriptors --- */
 
-/* The 8 bytes of a code or data descriptor as a hidden part. *f is #GP(sel | ext) past the table's limit, or the read's fault. */
+/*
+ * The 8 bytes of a code or data descriptor as a hidden part. *f is #GP(sel | ext) past the table's
+ * limit, or the read's fault.
+ */
 static bool read_descriptor(struct cpu *cpu, u16 sel, u32 ext, struct segment *s, struct fault *f)
 {
 	u64 base = sel & SEL_TI ? cpu->ldtr.base : cpu->gdtr.base;
@@ -83,7 +97,7 @@ static bool is_code64(u16 attr)
 
 static struct segment flat_segment(u16 sel, u16 attr)
 {
-	return (struct segment){.sel = sel, .attr = attr, .limit = 0xffffffff};
+	return (struct segment){ .sel = sel, .attr = attr, .limit = 0xffffffff };
 }
 
 /* --- delivery --- */
@@ -102,14 +116,16 @@ struct delivery {
 	u32 ext;       /* bit 0 of selector error codes: not caused by INT n */
 	bool has_error;
 	u32 error;
-	u64 rip;       /* to push */
-	u64 rflags;    /* to push */
+	u64 rip;    /* to push */
+	u64 rflags; /* to push */
 };
 
 /* Write the frame below rsp. A stack fault is #SS(ext) when non-canonical. */
-static bool push_frame(struct cpu *cpu, const struct delivery *d, u64 *rsp, bool user, struct fault *f)
+static bool push_frame(struct cpu *cpu, const struct delivery *d, u64 *rsp, bool user,
+		       struct fault *f)
 {
-	u64 frame[6] = {d->error, d->rip, cpu->seg[SEG_CS].sel, d->rflags, cpu->r[RSP], cpu->seg[SEG_SS].sel};
+	u64 frame[6] = { d->error,  d->rip,	 cpu->seg[SEG_CS].sel,
+			 d->rflags, cpu->r[RSP], cpu->seg[SEG_SS].sel };
 	unsigned skip = d->has_error ? 0 : 1;
 	unsigned len = (6 - skip) * 8;
 	u64 to = (*rsp & ~15ull) - len;
@@ -118,7 +134,10 @@ static bool push_frame(struct cpu *cpu, const struct delivery *d, u64 *rsp, bool
 
 	if (!is_canonical(to) || !is_canonical(to + len - 1))
 		return fault_sel(f, VEC_SS, d->ext);
-	/* The pushes are made at the new privilege; a supervisor push from CPL 3 must not use CPL 3's index. */
+	/*
+	 * The pushes are made at the new privilege; a supervisor push from CPL 3 must not use CPL
+	 * 3's index.
+	 */
 	cpu->implicit_access = !user && cpl == 3;
 	ok = mmu_write(cpu, to, frame + skip, len, user, f);
 	cpu->implicit_access = false;
@@ -126,7 +145,10 @@ static bool push_frame(struct cpu *cpu, const struct delivery *d, u64 *rsp, bool
 	return ok;
 }
 
-/* One pass of the manual's INT pseudo-code for IA-32e mode. false: *f is what went wrong; nothing has changed (N1). */
+/*
+ * One pass of the manual's INT pseudo-code for IA-32e mode. false: *f is what went wrong; nothing
+ * has changed (N1).
+ */
 static bool deliver_once(struct cpu *cpu, const struct delivery *d, struct fault *f)
 {
 	u32 vec_error = d->vector * 8u + 2 + d->ext;
@@ -177,7 +199,8 @@ static bool deliver_once(struct cpu *cpu, const struct delivery *d, struct fault
 	cpu->seg[SEG_CS] = cs;
 	cpu->r[RSP] = rsp;
 	cpu->rip = target;
-	cpu_set_rflags(cpu, d->rflags & ~(FLAG_TF | FLAG_NT | FLAG_VM | FLAG_RF | (attr & 1 ? 0 : FLAG_IF)));
+	cpu_set_rflags(cpu, d->rflags & ~(FLAG_TF | FLAG_NT | FLAG_VM | FLAG_RF |
+					  (attr & 1 ? 0 : FLAG_IF)));
 	cpu->irq_shadow = false;
 	cpu_set_cpl(cpu, cpl);
 	return true;
@@ -195,7 +218,10 @@ static bool double_fault(u8 first, u8 second)
 	return first == VEC_PF && (contributory(second) || second == VEC_PF);
 }
 
-/* N2. Each round either delivers or moves up the classes, so four rounds are enough; shutdown ends the rest. */
+/*
+ * N2. Each round either delivers or moves up the classes, so four rounds are enough; shutdown ends
+ * the rest.
+ */
 static void deliver(struct cpu *cpu, struct delivery d, bool exception, u64 cr2)
 {
 	struct fault f;
@@ -208,10 +234,12 @@ static void deliver(struct cpu *cpu, struct delivery d, bool exception, u64 cr2)
 		if (deliver_once(cpu, &d, &f))
 			return;
 		if (exception && first == VEC_DF)
-			machine_panic(cpu->m, "triple fault on CPU %u: vector %u error %#x while delivering #DF", cpu->index,
-				      f.vector, f.error);
+			machine_panic(
+				cpu->m,
+				"triple fault on CPU %u: vector %u error %#x while delivering #DF",
+				cpu->index, f.vector, f.error);
 		if (exception && double_fault(first, f.vector))
-			f = (struct fault){.vector = VEC_DF, .has_error = true};
+			f = (struct fault){ .vector = VEC_DF, .has_error = true };
 		d.vector = f.vector;
 		d.has_error = f.has_error;
 		d.error = f.error;
@@ -224,7 +252,10 @@ static void deliver(struct cpu *cpu, struct delivery d, bool exception, u64 cr2)
 	}
 }
 
-/* #DB is judged a trap here (no instruction breakpoints), #BP and #OF are traps; the rest are faults and push RF. */
+/*
+ * #DB is judged a trap here (no instruction breakpoints), #BP and #OF are traps; the rest are
+ * faults and push RF.
+ */
 static bool is_trap(u8 v)
 {
 	return v == VEC_DB || v == VEC_BP || v == VEC_OF || v == VEC_NMI;
@@ -240,18 +271,21 @@ void cpu_deliver(struct cpu *cpu, const struct fault *f)
 	trace_emit(m, cpu, TRACE_EXCEPTION, m->pid_of && cpu->stack ? m->pid_of(cpu->stack) : 0,
 		   f->vector | (u64)(f->has_error ? f->error : 0) << 32, cpu->rip);
 	deliver(cpu,
-		(struct delivery){.vector = f->vector,
-				  .ext = 1,
-				  .has_error = f->has_error,
-				  .error = f->error,
-				  .rip = cpu->rip,
-				  .rflags = is_trap(f->vector) ? rflags : rflags | FLAG_RF},
+		(struct delivery){ .vector = f->vector,
+				   .ext = 1,
+				   .has_error = f->has_error,
+				   .error = f->error,
+				   .rip = cpu->rip,
+				   .rflags = is_trap(f->vector) ? rflags : rflags | FLAG_RF },
 		true, f->cr2);
 }
 
 bool cpu_int_n(struct cpu *cpu, u8 vector, u64 next_rip, struct fault *f)
 {
-	struct delivery d = {.vector = vector, .software = true, .rip = next_rip, .rflags = cpu_rflags(cpu) & ~FLAG_RF};
+	struct delivery d = { .vector = vector,
+			      .software = true,
+			      .rip = next_rip,
+			      .rflags = cpu_rflags(cpu) & ~FLAG_RF };
 
 	if (!deliver_once(cpu, &d, f))
 		return false;
@@ -264,8 +298,10 @@ static void deliver_external(struct cpu *cpu, u8 vector)
 	cpu->nr_interrupts++;
 	cpu->pending_cost += cpu->m->cost->cycles[COST_INTERRUPT];
 	deliver(cpu,
-		(struct delivery){
-			.vector = vector, .ext = 1, .rip = cpu->rip, .rflags = cpu_rflags(cpu) & ~FLAG_RF},
+		(struct delivery){ .vector = vector,
+				   .ext = 1,
+				   .rip = cpu->rip,
+				   .rflags = cpu_rflags(cpu) & ~FLAG_RF },
 		false, 0);
 }
 
@@ -307,7 +343,8 @@ void cpu_poll(struct cpu *cpu)
 		if (interrupt_wanted(cpu) && cpu_take_interrupt(cpu)) {
 			/* The frame returns to C: only C can be the handler. */
 			if (!cpu_enter_gate(cpu))
-				machine_panic(cpu->m, "interrupt of native code to %#llx, which is no gate",
+				machine_panic(cpu->m,
+					      "interrupt of native code to %#llx, which is no gate",
 					      (unsigned long long)cpu->rip);
 			cpu = this_cpu();
 			cpu->now += cpu->pending_cost;
@@ -330,14 +367,16 @@ static bool check_return_cs(struct cpu *cpu, u16 sel, struct segment *cs, struct
 	if (!read_descriptor(cpu, sel, 0, cs, f))
 		return false;
 	dpl = ATTR_DPL(cs->attr);
-	if (!is_code64(cs->attr) || rpl < cpu->cpl || (cs->attr & TYPE_CONFORMING ? dpl > rpl : dpl != rpl))
+	if (!is_code64(cs->attr) || rpl < cpu->cpl ||
+	    (cs->attr & TYPE_CONFORMING ? dpl > rpl : dpl != rpl))
 		return fault_sel(f, VEC_GP, SEL_INDEX(sel));
 	if (!(cs->attr & ATTR_P))
 		return fault_sel(f, VEC_NP, SEL_INDEX(sel));
 	return true;
 }
 
-static bool check_return_ss(struct cpu *cpu, u16 sel, unsigned cpl, struct segment *ss, struct fault *f)
+static bool check_return_ss(struct cpu *cpu, u16 sel, unsigned cpl, struct segment *ss,
+			    struct fault *f)
 {
 	if (!SEL_INDEX(sel)) {
 		if (cpl == 3 || (sel & 3) != cpl)
@@ -347,8 +386,8 @@ static bool check_return_ss(struct cpu *cpu, u16 sel, unsigned cpl, struct segme
 	}
 	if (!read_descriptor(cpu, sel, 0, ss, f))
 		return false;
-	if ((sel & 3) != cpl || !(ss->attr & ATTR_S) || (ss->attr & TYPE_CODE) || !(ss->attr & TYPE_WRITABLE) ||
-	    ATTR_DPL(ss->attr) != cpl)
+	if ((sel & 3) != cpl || !(ss->attr & ATTR_S) || (ss->attr & TYPE_CODE) ||
+	    !(ss->attr & TYPE_WRITABLE) || ATTR_DPL(ss->attr) != cpl)
 		return fault_sel(f, VEC_GP, SEL_INDEX(sel));
 	if (!(ss->attr & ATTR_P))
 		return fault_sel(f, VEC_SS, SEL_INDEX(sel));
@@ -358,14 +397,15 @@ static bool check_return_ss(struct cpu *cpu, u16 sel, unsigned cpl, struct segme
 /* Returning outwards, data segments of more privilege than the new CPL become null. */
 static void drop_privileged_segments(struct cpu *cpu, unsigned cpl)
 {
-	static const u8 which[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+	static const u8 which[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(which); i++) {
 		struct segment *s = &cpu->seg[which[i]];
-		bool conforming = (s->attr & (TYPE_CODE | TYPE_CONFORMING)) == (TYPE_CODE | TYPE_CONFORMING);
+		bool conforming = (s->attr & (TYPE_CODE | TYPE_CONFORMING)) ==
+				  (TYPE_CODE | TYPE_CONFORMING);
 
 		if (SEL_INDEX(s->sel) && !conforming && ATTR_DPL(s->attr) < cpl)
-			*s = (struct segment){0};
+			*s = (struct segment){ 0 };
 	}
 }
 
@@ -415,7 +455,7 @@ bool cpu_syscall(struct cpu *cpu, u64 next_rip, struct fault *f)
 	u16 sel = cpu->star >> 32 & 0xfffc;
 
 	if (!(cpu->efer & EFER_SCE) || !(cpu->efer & EFER_LMA)) {
-		*f = (struct fault){.vector = VEC_UD};
+		*f = (struct fault){ .vector = VEC_UD };
 		return false;
 	}
 	cpu->r[RCX] = next_rip;
@@ -436,7 +476,7 @@ bool cpu_sysret(struct cpu *cpu, struct fault *f)
 	u16 base = cpu->star >> 48;
 
 	if (!(cpu->efer & EFER_SCE) || !(cpu->efer & EFER_LMA)) {
-		*f = (struct fault){.vector = VEC_UD};
+		*f = (struct fault){ .vector = VEC_UD };
 		return false;
 	}
 	if (cpu->cpl != 0 || !is_canonical(cpu->r[RCX]))

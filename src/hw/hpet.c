@@ -4,17 +4,21 @@
  *
  * Called by the MMIO dispatch in mmu.c. Calls nothing. Must not know who reads.
  *
- * Started at cycle 0 on a 2.4 GHz machine and read at cycle 2,400,000 (1 ms): 10^12 fs / 69,841,279 fs = 14318.18 -> 14318.
+ * Started at cycle 0 on a 2.4 GHz machine and read at cycle 2,400,000 (1 ms): 10^12 fs / 69,841,279
+ * fs = 14318.18 -> 14318.
  *
- *	0x000 capabilities: period << 32 | 64-bit counter | one timer | revision 1	0x010 bit 0: the counter runs
+ *	0x000 capabilities: period << 32 | 64-bit counter | one timer | revision 1
+ *	0x010 bit 0: the counter runs
  *	0x0f0 the counter, writable while it stands
  *
- *	H1 the counter is computed from the clock when read; nothing happens by itself, no event exists;
+ *	H1 the counter is computed from the clock when read; nothing happens by itself, no event
+ *	   exists;
  *	H2 it never goes back while it runs, and reads the same on every CPU at the same time.
  *
  * The comparators are absent: timer 0's registers read 0, so it can raise nothing.
  *
- * Units: registers in bytes, time in cycles. Owner: the machine. Locking: none. Errors: odd sizes read 0 and write nothing. Time: none.
+ * Units: registers in bytes, time in cycles. Owner: the machine. Locking: none. Errors: odd sizes
+ * read 0 and write nothing. Time: none.
  * Source: IA-PC HPET specification 1.0a, 2.3.
  */
 #include "hw/hpet.h"
@@ -72,7 +76,8 @@ void hpet_write(struct machine *m, u64 offset, unsigned size, u64 value, u64 now
 	u64 reg = offset & ~7ull, old = read_register(m, reg, now);
 
 	if (size == 4 && !(offset & 3))
-		value = offset & 4 ? (old & 0xffffffff) | value << 32 : (old & ~0xffffffffull) | (u32)value;
+		value = offset & 4 ? (old & 0xffffffff) | value << 32 :
+				     (old & ~0xffffffffull) | (u32)value;
 	else if (size != 8 || (offset & 7))
 		return;
 	if (reg == HPET_COUNTER && !(h->config & CFG_ENABLE))

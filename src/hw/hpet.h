@@ -2,7 +2,10 @@
 #ifndef HW_HPET_H
 #define HW_HPET_H
 
-/* The HPET's main counter at 0xFED00000: 14.318180 MHz, period 69,841,279 fs (IA-PC HPET specification 1.0a, 2.3.4). */
+/*
+ * The HPET's main counter at 0xFED00000: 14.318180 MHz, period 69,841,279 fs (IA-PC HPET
+ * specification 1.0a, 2.3.4).
+ */
 
 #include "lib/types.h"
 

@@ -2,23 +2,32 @@
 /*
  * The local APIC: vectors pending and in service, the timer, interrupts between CPUs.
  *
- * Called through the MMIO page by any code, through the same registers by kernel C, and by cpu_take_interrupt for the INTA cycle. Calls the
- * engine: events for the timer and for IPIs in flight, engine_irq_line to move the CPU. Must not know what a vector means.
+ * Called through the MMIO page by any code, through the same registers by kernel C, and by
+ * cpu_take_interrupt for the INTA cycle. Calls the engine: events for the timer and for IPIs in
+ * flight, engine_irq_line to move the CPU. Must not know what a vector means.
  *
- * CPU 1 at 7000 sends vector 0xfd to CPU 0 (flight 1200 cycles): CPU 0's ipi_flying gets bit 0xfd, ipi_at[0xfd] = 8200, one event at 8200. CPU 2 sends
- * the same vector at 7100: it joins the one in flight. At 8200: IRR bit 0xfd, PPR 0x00 < 0xfd, the line goes up, the halted CPU runs at 8200.
+ * CPU 1 at 7000 sends vector 0xfd to CPU 0 (flight 1200 cycles): CPU 0's ipi_flying gets bit 0xfd,
+ * ipi_at[0xfd] = 8200, one event at 8200. CPU 2 sends the same vector at 7100: it joins the one in
+ * flight. At 8200: IRR bit 0xfd, PPR 0x00 < 0xfd, the line goes up, the halted CPU runs at 8200.
  *
- *	L1 the line is up exactly while an NMI waits unblocked, or the software-enabled APIC's highest IRR class is above PPR's;
+ *	L1 the line is up exactly while an NMI waits unblocked, or the software-enabled APIC's
+ *	   highest IRR class is above PPR's;
  *	L2 an edge is never lost: a vector raised again while in service stays in IRR until taken;
- *	L3 a joined IPI arrives no later than it would alone, and after it was sent: its handler sees what its sender did before sending;
- *	L4 the timer's event exists exactly while a future expiry would do something (unmasked, count or deadline armed, enabled);
+ *	L3 a joined IPI arrives no later than it would alone, and after it was sent: its handler
+ *	   sees what its sender did before sending;
+ *	L4 the timer's event exists exactly while a future expiry would do something (unmasked,
+ *	   count or deadline armed, enabled);
  *	L5 the count register is computed from the clock when read, never stepped.
  *
- * Left out, so ignored: INIT, SIPI, SMI, ExtINT, cluster logical destinations, thermal and performance interrupts (their LVTs are storage).
+ * Left out, so ignored: INIT, SIPI, SMI, ExtINT, cluster logical destinations, thermal and
+ * performance interrupts (their LVTs are storage).
  *
- * Units: timer counts of (apic_hz_div * divider) cycles, rounded up to whole cycles by construction. Owner: the CPU. Locking: none.
- * Errors: illegal vectors and registers go to ESR. Time: IPIs fly COST_IPI cycles; nothing is charged here.
- * Source: Intel SDM 3A ch. 11 (register formats), 11.5.4 (timer), 11.6 (ICR), 11.8.3 (priorities), 11.8.4 (IRR/ISR).
+ * Units: timer counts of (apic_hz_div * divider) cycles, rounded up to whole cycles by
+ * construction. Owner: the CPU. Locking: none.
+ * Errors: illegal vectors and registers go to ESR. Time: IPIs fly COST_IPI cycles; nothing is
+ * charged here.
+ * Source: Intel SDM 3A ch. 11 (register formats), 11.5.4 (timer), 11.6 (ICR), 11.8.3 (priorities),
+ * 11.8.4 (IRR/ISR).
  */
 #include "hw/lapic.h"
 
@@ -80,7 +89,8 @@ bool lapic_has_interrupt(const struct cpu *cpu)
 
 void lapic_update(struct cpu *cpu, u64 at)
 {
-	engine_irq_line(cpu, (cpu->nmi_pending && !cpu->nmi_blocked) || lapic_has_interrupt(cpu), at);
+	engine_irq_line(cpu, (cpu->nmi_pending && !cpu->nmi_blocked) || lapic_has_interrupt(cpu),
+			at);
 }
 
 static void error(struct cpu *cpu, u32 bit, u64 at)
@@ -90,7 +100,10 @@ static void error(struct cpu *cpu, u32 bit, u64 at)
 	u32 lvt = l->lvt[LVT_ERROR];
 
 	l->esr_pending |= bit;
-	/* An error interrupt with an illegal vector would be an error: only legal ones are raised, so this ends. */
+	/*
+	 * An error interrupt with an illegal vector would be an error: only legal ones are raised,
+	 * so this ends.
+	 */
 	if (first && !(lvt & APIC_LVT_MASKED) && (lvt & 0xff) >= 16)
 		lapic_raise(cpu, lvt & 0xff, at);
 }
@@ -196,7 +209,8 @@ static void timer_program(struct cpu *cpu, u64 now)
 		if (!l->tsc_deadline)
 			return;
 		/* The deadline is a TSC value; one already past fires at once. */
-		at = l->tsc_deadline > now + cpu->tsc_offset ? l->tsc_deadline - cpu->tsc_offset : now;
+		at = l->tsc_deadline > now + cpu->tsc_offset ? l->tsc_deadline - cpu->tsc_offset :
+							       now;
 		break;
 	default:
 		return;
@@ -235,7 +249,8 @@ static void write_lvt_timer(struct cpu *cpu, u32 value)
 
 	l->lvt[LVT_TIMER] = value & (0xff | APIC_LVT_MASKED | LVT_TIMER_MODE);
 	/* Entering or leaving deadline mode disarms (SDM 3A 11.5.4.1). */
-	if (old != timer_mode(l) && (old == APIC_LVT_TIMER_TSCDEADLINE || timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)) {
+	if (old != timer_mode(l) &&
+	    (old == APIC_LVT_TIMER_TSCDEADLINE || timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)) {
 		l->tmict = 0;
 		l->tsc_deadline = 0;
 	}
@@ -288,10 +303,12 @@ static void ipi_arrive(struct machine *m, struct event *e)
 			l->ipi_flying[i] &= ~(1ull << (v % 64));
 			l->nr_ipi++;
 			if (v == NMI_SLOT) {
+				/*
+				 * charge() looks at IF only, but this CPU is parked in a slice,
+				 * after which cpu_poll looks again.
+				 */
 				cpu->nmi_pending = true;
 				lapic_update(cpu, e->time);
-				/* charge() looks at IF; an NMI does not wait for it. */
-				cpu->horizon = 0;
 			} else {
 				lapic_raise(cpu, v, e->time);
 			}
@@ -355,7 +372,8 @@ void lapic_icr(struct cpu *cpu, u32 dest, u32 low)
 		error(cpu, ESR_SEND_ILLEGAL, cpu->now);
 		return;
 	}
-	if (!(low & (ICR_SHORTHAND | ICR_LOGICAL)) && dest < m->cfg.nr_cpus && m->cpu[dest]->lapic.id == dest) {
+	if (!(low & (ICR_SHORTHAND | ICR_LOGICAL)) && dest < m->cfg.nr_cpus &&
+	    m->cpu[dest]->lapic.id == dest) {
 		ipi_send(m->cpu[dest], slot, at);
 		return;
 	}

@@ -3,8 +3,9 @@
 #define HW_LAPIC_H
 
 /*
- * The local APIC of one CPU (Intel SDM vol. 3A ch. 11): xAPIC page at 0xFEE00000. IRR/ISR/TMR, TPR/PPR, EOI, ICR with fixed
- * delivery (physical destination and shorthands) and NMI, LVT timer one-shot, periodic and TSC-deadline with the divider, spurious vector, ESR.
+ * The local APIC of one CPU (Intel SDM vol. 3A ch. 11): xAPIC page at 0xFEE00000. IRR/ISR/TMR,
+ * TPR/PPR, EOI, ICR with fixed delivery (physical destination and shorthands) and NMI, LVT timer
+ * one-shot, periodic and TSC-deadline with the divider, spurious vector, ESR.
  */
 
 #include "hw/engine.h"
@@ -16,9 +17,11 @@ struct machine;
 #define LAPIC_BASE 0xFEE00000ull
 
 enum lapic_reg { /* byte offsets in the page */
-	APIC_ID = 0x20, APIC_LVR = 0x30, APIC_TPR = 0x80, APIC_PPR = 0xA0, APIC_EOI = 0xB0, APIC_LDR = 0xD0, APIC_DFR = 0xE0,
-	APIC_SPIV = 0xF0, APIC_ISR = 0x100, APIC_TMR = 0x180, APIC_IRR = 0x200, APIC_ESR = 0x280, APIC_ICR = 0x300, APIC_ICR2 = 0x310,
-	APIC_LVTT = 0x320, APIC_LVTTHMR = 0x330, APIC_LVTPC = 0x340, APIC_LVT0 = 0x350, APIC_LVT1 = 0x360, APIC_LVTERR = 0x370,
+	APIC_ID = 0x20, APIC_LVR = 0x30, APIC_TPR = 0x80, APIC_PPR = 0xA0, APIC_EOI = 0xB0,
+	APIC_LDR = 0xD0, APIC_DFR = 0xE0, APIC_SPIV = 0xF0, APIC_ISR = 0x100, APIC_TMR = 0x180,
+	APIC_IRR = 0x200, APIC_ESR = 0x280, APIC_ICR = 0x300, APIC_ICR2 = 0x310,
+	APIC_LVTT = 0x320, APIC_LVTTHMR = 0x330, APIC_LVTPC = 0x340, APIC_LVT0 = 0x350,
+	APIC_LVT1 = 0x360, APIC_LVTERR = 0x370,
 	APIC_TMICT = 0x380, APIC_TMCCT = 0x390, APIC_TDCR = 0x3E0,
 };
 #define APIC_LVT_MASKED (1u << 16)
@@ -44,7 +47,8 @@ struct lapic {
 	struct event timer;
 	struct event ipi_event; /* arrival of queued IPIs */
 	u64 ipi_flying[256 / 64]; /* vectors in flight (bitmap); vector 2 stands for NMI */
-	u64 ipi_at[256];	  /* arrival of each, cycles; a second sending in flight joins the first */
+	/* arrival of each, cycles; a second sending in flight joins the first */
+	u64 ipi_at[256];
 	u64 nr_timer, nr_ipi;
 };
 
@@ -52,8 +56,10 @@ void lapic_reset(struct cpu *cpu, u32 id);
 /* 32-bit register access by offset; `cpu`'s own APIC. The MMIO page and kernel C both come here. */
 u32 lapic_read(struct cpu *cpu, u32 offset);
 void lapic_write(struct cpu *cpu, u32 offset, u32 value);
-/* The ICR with a 32-bit destination (x2APIC's form; the xAPIC's two registers end here): send from `cpu`.
- * The cost is the flight: arrival = cpu->now + COST_IPI. */
+/*
+ * The ICR with a 32-bit destination (x2APIC's form; the xAPIC's two registers end here): send from
+ * `cpu`. The cost is the flight: arrival = cpu->now + COST_IPI.
+ */
 void lapic_icr(struct cpu *cpu, u32 dest, u32 low);
 /* Recompute what the CPU's interrupt line says; after IRR, ISR, TPR, NMI state changed. */
 void lapic_update(struct cpu *cpu, u64 at);

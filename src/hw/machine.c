@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One computer's hardware: built in one arena, taken down with it; physical memory, gates and exact clock ratios.
+ * One computer's hardware: built in one arena, taken down with it; physical memory, gates and exact
+ * clock ratios.
  *
- * Called by the embedder's side (create, destroy) and by everybody (phys_written, conversions). Calls the arena, the engine, the
- * CPUs and the block cache to set themselves up. Knows nothing of any kernel: m->kernel is a word it carries.
+ * Called by the embedder's side (create, destroy) and by everybody (phys_written, conversions).
+ * Calls the arena, the engine, the CPUs and the block cache to set themselves up. Knows nothing of
+ * any kernel: m->kernel is a word it carries.
  *
- * The arena of a machine with 2 CPUs and 5 GiB of RAM (reserved, not committed; carved in this order):
+ * The arena of a machine with 2 CPUs and 5 GiB of RAM (reserved, not committed; carved in this
+ * order):
  *
  *	+0	struct machine (the trace buffer is in it)
  *	...	engine queues, cpu[0], cpu[1] with their TLB arrays
  *	...	frame_flags: 0x180000 bytes, one a frame below phys_end = 6 GiB
  *	...	block cache (hw/cpu/)
  *	...	stacks region, 32768 * 256 KiB, at a 256 KiB boundary
- *	...	RAM: phys_end bytes at a 2 MiB boundary: [0, 3 GiB) RAM, [3, 4 GiB) hole never touched, [4, 6 GiB) RAM
+ *	...	RAM: phys_end bytes at a 2 MiB boundary:
+ *		[0, 3 GiB) RAM, [3, 4 GiB) hole never touched, [4, 6 GiB) RAM
  *	...	slack for permanent kernel tables (memmap and roots), carved later
  *
- *	M1 nothing of a machine lies outside its arena, so destroy is one call and machines never meet;
+ *	M1 nothing of a machine lies outside its arena, so destroy is one call and machines never
+ *	   meet;
  *	M2 creating costs O(CPUs): no loop here runs over RAM or over stacks;
  *	M3 a host address of RAM is ram + physical address, whatever the hole;
- *	M4 a bit in frame_flags is set only by the block cache and cleared through exec_invalidate_frame.
+ *	M4 a bit in frame_flags is set only by the block cache and cleared through
+ *	   exec_invalidate_frame.
  *
- * Units: bytes, cycles, ns. Owner: the embedder owns the machine from create to destroy. Locking: none; one thread runs one machine.
+ * Units: bytes, cycles, ns. Owner: the embedder owns the machine from create to destroy. Locking:
+ * none; one thread runs one machine.
  * Errors: negative errno; a failed create leaves nothing behind. Time: none charged.
  * Source: PC memory map as in QEMU's pc/q35 (hole below 4 GiB for devices).
  */
@@ -42,7 +49,9 @@ static bool config_valid(const struct machine_config *cfg)
 		return false;
 	if (cfg->max_stacks > (1u << 22) || (cfg->max_stacks && cfg->max_stacks < cfg->nr_cpus + 3))
 		return false;
-	/* 64 TiB bounds every sum below; the profile's MAXPHYADDR bounds what page tables can name. */
+	/*
+	 * 64 TiB bounds every sum below; the profile's MAXPHYADDR bounds what page tables can name.
+	 */
 	return cfg->ram_bytes <= (1ull << 46) &&
 	       cfg->ram_bytes + (RAM_HIGH_BASE - RAM_LOW_LIMIT) <= (1ull << cfg->costs->maxphyaddr);
 }
@@ -50,7 +59,8 @@ static bool config_valid(const struct machine_config *cfg)
 static u64 arena_bytes(const struct machine_config *cfg, u64 phys_end)
 {
 	const struct cost_profile *p = cfg->costs;
-	u64 tlb = (u64)(p->l1d_sets * p->l1d_ways + p->l1i_sets * p->l1i_ways + p->l2_sets * p->l2_ways) *
+	u64 tlb = (u64)(p->l1d_sets * p->l1d_ways + p->l1i_sets * p->l1i_ways +
+			p->l2_sets * p->l2_ways) *
 		  sizeof(struct tlb_entry);
 	u64 per_cpu = sizeof(struct cpu) + tlb + (64 << 10);
 
@@ -62,7 +72,7 @@ static u64 arena_bytes(const struct machine_config *cfg, u64 phys_end)
 int machine_create(const struct machine_config *cfg, struct machine **out)
 {
 	struct machine_config c;
-	struct arena arena = {0};
+	struct arena arena = { 0 };
 	struct machine *m;
 	u64 phys_end;
 	int err;
@@ -72,7 +82,8 @@ int machine_create(const struct machine_config *cfg, struct machine **out)
 	c = *cfg;
 	if (!c.max_stacks)
 		c.max_stacks = DEFAULT_STACKS;
-	phys_end = c.ram_bytes <= RAM_LOW_LIMIT ? c.ram_bytes : c.ram_bytes - RAM_LOW_LIMIT + RAM_HIGH_BASE;
+	phys_end = c.ram_bytes <= RAM_LOW_LIMIT ? c.ram_bytes :
+						  c.ram_bytes - RAM_LOW_LIMIT + RAM_HIGH_BASE;
 
 	err = arena_create(&arena, arena_bytes(&c, phys_end));
 	if (err)
@@ -156,7 +167,10 @@ void gate_register(struct machine *m, unsigned i, gate_fn *fn, const char *name)
 	m->gate[i].name = name;
 }
 
-/* ns = q ms + r with r < 10^6, so r * tsc_khz stays below 2^52; a result past 2^64 is the end of time. */
+/*
+ * ns = q ms + r with r < 10^6, so r * tsc_khz stays below 2^52; a result past 2^64 is the end of
+ * time.
+ */
 u64 ns_to_cycles(const struct machine *m, u64 ns)
 {
 	u64 khz = m->cost->tsc_khz;

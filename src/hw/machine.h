@@ -3,10 +3,12 @@
 #define HW_MACHINE_H
 
 /*
- * The hardware of one computer. Everything hangs off this structure, which lies at the start of its own arena.
+ * The hardware of one computer. Everything hangs off this structure, which lies at the start of its
+ * own arena.
  *
- * Physical memory: RAM from 0; with more than 3 GiB the rest starts at 4 GiB, so that [3 GiB, 4 GiB) stays for devices
- * (LAPIC 0xFEE00000, HPET 0xFED00000). Host address of a RAM byte: ram + physical address, the hole included (never touched).
+ * Physical memory: RAM from 0; with more than 3 GiB the rest starts at 4 GiB, so that [3 GiB, 4
+ * GiB) stays for devices (LAPIC 0xFEE00000, HPET 0xFED00000). Host address of a RAM byte: ram +
+ * physical address, the hole included (never touched).
  */
 
 #include "hw/cost.h"
@@ -33,8 +35,11 @@ struct machine_config {
 	const struct cost_profile *costs;
 };
 
-/* A native gate: C that stands at a kernel address. Runs at CPL 0 after the fetch at `va` passed translation; it must
- * leave the CPU at the RIP where execution continues (IRET, SYSRET). It may block: re-read this_cpu() afterwards. */
+/*
+ * A native gate: C that stands at a kernel address. Runs at CPL 0 after the fetch at `va` passed
+ * translation; it must leave the CPU at the RIP where execution continues (IRET, SYSRET). It may
+ * block: re-read this_cpu() afterwards.
+ */
 typedef void gate_fn(struct cpu *cpu);
 struct gate {
 	gate_fn *fn;
@@ -52,7 +57,8 @@ struct machine {
 	struct arena arena;
 	struct machine_config cfg;
 	u8 *ram;
-	u64 ram_low_end;  /* RAM is [0, ram_low_end) and, when phys_end is larger, [4 GiB, phys_end) */
+	/* RAM is [0, ram_low_end) and, when phys_end is larger, [4 GiB, phys_end) */
+	u64 ram_low_end;
 	u64 phys_end;	  /* first physical address past RAM (the hole counted) */
 	u8 *frame_flags;  /* one byte a frame, phys_end >> PAGE_SHIFT of them */
 	struct cpu **cpu; /* nr_cpus pointers */
@@ -70,34 +76,44 @@ struct machine {
 	int exit_status;
 	char panic_text[512];
 	void *kernel; /* the root of whatever runs on the machine; never followed here */
-	u32 (*pid_of)(const struct stack *s); /* set by the kernel: the pid for trace records; NULL: 0 */
+	/* set by the kernel: the pid for trace records; NULL: 0 */
+	u32 (*pid_of)(const struct stack *s);
 };
 
 /*
- * Build a machine in an arena of its own, CPUs in reset state and stopped. O(CPUs) host time whatever the RAM size. *out is set on success
- * only. 0, -EINVAL (no costs, no CPU or too many, RAM not whole pages, under 16 MiB or past the profile's physical addresses), -ENOMEM.
+ * Build a machine in an arena of its own, CPUs in reset state and stopped. O(CPUs) host time
+ * whatever the RAM size. *out is set on success only. 0, -EINVAL (no costs, no CPU or too many, RAM
+ * not whole pages, under 16 MiB or past the profile's physical addresses), -ENOMEM.
  */
 int machine_create(const struct machine_config *cfg, struct machine **out);
 void machine_destroy(struct machine *m);
 
 /*
- * Enter the machine from the embedder's stack: run fn(arg) on CPU 0's boot stack (at CPL 0, IF=0) until it returns, without
- * running other actors unless fn charges past the horizon. 0, or -EIO when the machine panicked (text in m->panic_text),
- * -EDEADLK when fn blocked and nothing can ever run, -EINTR when engine_request_stop() came first (fn goes on in the next engine_run),
- * -EBUSY when an earlier call has not returned yet or the machine is running. machine_exit() in fn ends the call with 0.
- * Used for boot, for tests of the kernel floors and for embedder calls. Between calls a CPU's registers, CPL, IF and stack are
- * what they were; a CPU that was STOPPED keeps what fn left.
+ * Enter the machine from the embedder's stack: run fn(arg) on CPU 0's boot stack (at CPL 0, IF=0)
+ * until it returns, without running other actors unless fn charges past the horizon. 0, or -EIO
+ * when the machine panicked (text in m->panic_text), -EDEADLK when fn blocked and nothing can ever
+ * run, -EINTR when engine_request_stop() came first (fn goes on in the next engine_run), -EBUSY
+ * when an earlier call has not returned yet or the machine is running. machine_exit() in fn ends
+ * the call with 0. Used for boot, for tests of the kernel floors and for embedder calls. Between
+ * calls a CPU's registers, CPL, IF and stack are what they were; a CPU that was STOPPED keeps what
+ * fn left.
  */
 int machine_call(struct machine *m, void (*fn)(void *arg), void *arg);
 
-/* Host pointer of the RAM byte at pa. Unchecked: for an address that a guest chose, ask phys_is_ram first. */
+/*
+ * Host pointer of the RAM byte at pa. Unchecked: for an address that a guest chose, ask phys_is_ram
+ * first.
+ */
 static inline void *phys_to_host(struct machine *m, u64 pa)
 {
 	return m->ram + pa;
 }
 bool phys_is_ram(const struct machine *m, u64 pa, u64 len);
-/* Kernel C or a device is about to change RAM through a host pointer: decoded code there is forgotten. Call before handing the
- * bytes to a CPU again. One load and branch per page when there is no code. */
+/*
+ * Kernel C or a device is about to change RAM through a host pointer: decoded code there is
+ * forgotten. Call before handing the bytes to a CPU again. One load and branch per page when there
+ * is no code.
+ */
 void phys_written(struct machine *m, u64 pa, u64 len_bytes);
 
 /* Register C at gate number i (0..GATE_MAX-1). */
@@ -107,7 +123,10 @@ static inline u64 gate_va(const struct machine *m, unsigned i)
 	return m->gate_base + (u64)i * GATE_STRIDE;
 }
 
-/* Exact conversions; to_cycles rounds up (a deadline is never early), to_ns rounds down. No overflow below 2^63 ns. */
+/*
+ * Exact conversions; to_cycles rounds up (a deadline is never early), to_ns rounds down. No
+ * overflow below 2^63 ns.
+ */
 u64 ns_to_cycles(const struct machine *m, u64 ns);
 u64 cycles_to_ns(const struct machine *m, u64 cycles);
 

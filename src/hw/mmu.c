@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linear addresses to bytes: the 4-level walk, the TLB's slow path, accesses of any alignment, MMIO dispatch.
+ * Linear addresses to bytes: the 4-level walk, the TLB's slow path, accesses of any alignment, MMIO
+ * dispatch.
  *
- * Called by the interpreter when the host index misses, by entry.c for descriptor tables and stacks, and by kernel C for user
- * memory. Calls tlb.c, lapic.c and hpet.c. Page tables are read here and nowhere else.
+ * Called by the interpreter when the host index misses, by entry.c for descriptor tables and
+ * stacks, and by kernel C for user memory. Calls tlb.c, lapic.c and hpet.c. Page tables are read
+ * here and nowhere else.
  *
  * A load by CPL 3 at 0x7fff12345678 with CR3 0x1000 (four entries, one physical read each):
  *
- *	PML4E 0xff at 0x1000 + 8*0xff = 0x17f8 -> 0x2000   PDPTE 0x1fc at 0x2fe0 -> 0x3000
- *	PDE 0x91 at 0x3488 -> 0x4000			   PTE 0x145 at 0x4a28 -> frame 0x4a000, byte 0x4a678
+ *	PML4E 0xff at 0x1000 + 8*0xff = 0x17f8 -> 0x2000
+ *	PDPTE 0x1fc at 0x2fe0 -> 0x3000
+ *	PDE 0x91 at 0x3488 -> 0x4000
+ *	PTE 0x145 at 0x4a28 -> frame 0x4a000, byte 0x4a678
  *
- *	W1 at each level: not present ends the walk with P=0; then a reserved bit ends it with P=1 RSVD=1; permissions are judged only
- *	   after the last level, so a lower not-present or reserved entry wins over an upper violation;
+ *	W1 at each level: not present ends the walk with P=0; then a reserved bit ends it with P=1
+ *	   RSVD=1; permissions are judged only after the last level, so a lower not-present or
+ *	   reserved entry wins over an upper violation;
  *	W2 W and U are ANDed over the levels, NX is ORed;
- *	W3 on success A is set in every entry used, and D in the leaf of a write; on a fault nothing is changed (the manual lets upper
- *	   levels be set; none is what all reproduce);
+ *	W3 on success A is set in every entry used, and D in the leaf of a write; on a fault nothing
+ *	   is changed (the manual lets upper levels be set; none is what all reproduce);
  *	W4 an entry outside RAM reads as all ones, as an address without a device does;
- *	W5 a TLB entry that would deny, or a clean one on a write, is walked again: only tables cause faults, stale entries never do;
- *	W6 a fault drops what the TLB holds for the page (SDM 3A 4.10.4.1); not-present is never cached;
- *	W7 of an access across two pages the low page is judged first, and nothing is written unless both pass.
+ *	W5 a TLB entry that would deny, or a clean one on a write, is walked again: only tables
+ *	   cause faults, stale entries never do;
+ *	W6 a fault drops what the TLB holds for the page (SDM 3A 4.10.4.1); not-present is never
+ *	   cached;
+ *	W7 of an access across two pages the low page is judged first, and nothing is written unless
+ *	   both pass.
  *
- * Hardware's own accesses (descriptor tables, the TSS) are implicit supervisor accesses: cpu->implicit_access is set around them; they
- * ignore CPL and, under SMAP, AC; from CPL 3 they use no slot of the index, whose context is CPL's.
+ * Hardware's own accesses (descriptor tables, the TSS) are implicit supervisor accesses:
+ * cpu->implicit_access is set around them; they ignore CPL and, under SMAP, AC; from CPL 3 they use
+ * no slot of the index, whose context is CPL's.
  *
- * Units: bytes, physical and linear addresses. Owner: none kept. Locking: none. Errors: false or NULL with *f; nothing is delivered here.
+ * Units: bytes, physical and linear addresses. Owner: none kept. Locking: none. Errors: false or
+ * NULL with *f; nothing is delivered here.
  * Time: adds to cpu->pending_cost: COST_WALK_STEP an entry read, COST_TLB_L2_HIT; charges nothing.
  * Source: Intel SDM 3A 4.5-4.7, 4.10; AMD APM 2 5.3-5.5 (PML4E bit 8 is reserved there only).
  */
@@ -36,7 +46,8 @@
 #include "hw/lapic.h"
 #include "lib/compiler.h"
 
-static bool page_fault(const struct cpu *cpu, u64 va, enum tlb_access access, bool user, u32 bits, struct fault *f)
+static bool page_fault(const struct cpu *cpu, u64 va, enum tlb_access access, bool user, u32 bits,
+		       struct fault *f)
 {
 	u32 error = bits;
 
@@ -46,17 +57,18 @@ static bool page_fault(const struct cpu *cpu, u64 va, enum tlb_access access, bo
 		error |= PF_U;
 	if (access == TLB_EXEC && ((cpu->efer & EFER_NXE) || (cpu->cr4 & CR4_SMEP)))
 		error |= PF_I;
-	*f = (struct fault){.vector = VEC_PF, .has_error = true, .error = error, .cr2 = va};
+	*f = (struct fault){ .vector = VEC_PF, .has_error = true, .error = error, .cr2 = va };
 	return false;
 }
 
 static void general_protection(struct fault *f)
 {
-	*f = (struct fault){.vector = VEC_GP, .has_error = true};
+	*f = (struct fault){ .vector = VEC_GP, .has_error = true };
 }
 
 /* W2's sums against the access. */
-static bool permitted(const struct cpu *cpu, bool writable, bool user_page, bool nx, enum tlb_access access, bool user)
+static bool permitted(const struct cpu *cpu, bool writable, bool user_page, bool nx,
+		      enum tlb_access access, bool user)
 {
 	if (user && !user_page)
 		return false;
@@ -65,7 +77,8 @@ static bool permitted(const struct cpu *cpu, bool writable, bool user_page, bool
 			return false;
 		return user || !user_page || !(cpu->cr4 & CR4_SMEP);
 	}
-	if (!user && user_page && (cpu->cr4 & CR4_SMAP) && (cpu->implicit_access || !(cpu->rflags & FLAG_AC)))
+	if (!user && user_page && (cpu->cr4 & CR4_SMAP) &&
+	    (cpu->implicit_access || !(cpu->rflags & FLAG_AC)))
 		return false;
 	return access != TLB_WRITE || writable || (!user && !(cpu->cr0 & CR0_WP));
 }
@@ -113,7 +126,8 @@ static u64 reserved_bits(const struct cpu *cpu, unsigned level, bool leaf)
 	return r;
 }
 
-bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool set_ad, struct walk *w, struct fault *f)
+bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool set_ad,
+	      struct walk *w, struct fault *f)
 {
 	struct machine *m = cpu->m;
 	u64 table = cpu->cr3 & PTE_ADDR & ((1ull << m->cost->maxphyaddr) - 1);
@@ -121,7 +135,7 @@ bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool s
 	unsigned level = 4, shift = 48;
 	bool leaf = false;
 
-	*w = (struct walk){.writable = true, .user = true};
+	*w = (struct walk){ .writable = true, .user = true };
 	while (!leaf) {
 		level--;
 		shift -= 9;
@@ -147,19 +161,23 @@ bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool s
 	w->dirty = (entry & PTE_D) || access == TLB_WRITE;
 	if (set_ad)
 		for (unsigned l = 4; l-- > level;)
-			set_entry_bits(m, used[l], PTE_A | (l == level && access == TLB_WRITE ? PTE_D : 0));
+			set_entry_bits(m, used[l],
+				       PTE_A | (l == level && access == TLB_WRITE ? PTE_D : 0));
 	return true;
 }
 
 /* --- the slow path --- */
 
-static bool entry_serves(const struct cpu *cpu, const struct tlb_entry *e, enum tlb_access access, bool user)
+static bool entry_serves(const struct cpu *cpu, const struct tlb_entry *e, enum tlb_access access,
+			 bool user)
 {
-	return permitted(cpu, e->writable, e->user, e->nx, access, user) && (access != TLB_WRITE || e->dirty);
+	return permitted(cpu, e->writable, e->user, e->nx, access, user) &&
+	       (access != TLB_WRITE || e->dirty);
 }
 
 /* The L1 entry for va, from L1, L2 or a walk; NULL and *f on a fault. */
-static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access, bool user, u64 stamp, struct fault *f)
+static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access, bool user,
+				 u64 stamp, struct fault *f)
 {
 	struct tlb *t = &cpu->tlb;
 	const u32 *cost = cpu->m->cost->cycles;
@@ -210,7 +228,10 @@ static struct tlb_entry *tlb_get(struct cpu *cpu, u64 va, enum tlb_access access
 	return tlb_fill_l1(cpu, access, &n, stamp);
 }
 
-/* The index's context is CPL's: an access of the other privilege, or one that SMAP judges otherwise, must not use it. */
+/*
+ * The index's context is CPL's: an access of the other privilege, or one that SMAP judges
+ * otherwise, must not use it.
+ */
 static bool index_applies(const struct cpu *cpu, bool user)
 {
 	if (user != (cpu->cpl == 3))
@@ -220,11 +241,12 @@ static bool index_applies(const struct cpu *cpu, bool user)
 
 static void *not_ram(struct fault *f)
 {
-	*f = (struct fault){.vector = FAULT_MMIO};
+	*f = (struct fault){ .vector = FAULT_MMIO };
 	return NULL;
 }
 
-void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user, u64 *pa, struct fault *f)
+void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user,
+		    u64 *pa, struct fault *f)
 {
 	struct machine *m = cpu->m;
 	struct tlb *t = &cpu->tlb;
@@ -311,8 +333,8 @@ struct piece {
 	unsigned len;
 };
 
-static int translate_pieces(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user, struct piece p[2],
-			    struct fault *f)
+static int translate_pieces(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access,
+			    bool user, struct piece p[2], struct fault *f)
 {
 	unsigned first = min(len, (unsigned)(PAGE_SIZE - (va & (PAGE_SIZE - 1))));
 	int n = 0;
@@ -401,7 +423,10 @@ static u64 all_ones(unsigned size)
 
 u64 mmio_read(struct cpu *cpu, u64 pa, unsigned size)
 {
-	/* The APIC's registers are 32 bits at 16-byte steps; other widths are undefined (SDM 3A 11.4.1): they read 0. */
+	/*
+	 * The APIC's registers are 32 bits at 16-byte steps; other widths are undefined (SDM 3A
+	 * 11.4.1): they read 0.
+	 */
 	if (lapic_selected(cpu, pa))
 		return size == 4 ? lapic_read(cpu, pa & 0xfff) : 0;
 	if (pa >= HPET_BASE && pa < HPET_BASE + 0x400)

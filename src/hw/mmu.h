@@ -3,8 +3,9 @@
 #define HW_MMU_H
 
 /*
- * Translation: the 4-level walk (Intel SDM 3A ch. 4; rules in the essay of mmu.c), the TLB's slow path, and accesses by
- * linear address. Nothing here charges: each function adds what it cost to cpu->pending_cost, which the caller folds into the clock.
+ * Translation: the 4-level walk (Intel SDM 3A ch. 4; rules in the essay of mmu.c), the TLB's slow
+ * path, and accesses by linear address. Nothing here charges: each function adds what it cost to
+ * cpu->pending_cost, which the caller folds into the clock.
  */
 
 #include "hw/tlb.h"
@@ -69,27 +70,40 @@ static inline bool is_canonical(u64 va)
 }
 
 /*
- * Walk the tables at cr3 as the CPU would for one access (user: CPL 3). set_ad: set Accessed/Dirty on success. false: *f is the
- * #PF. Reads page tables in RAM only through phys_to_host; an entry that points outside RAM reads as all ones (no device).
+ * Walk the tables at cr3 as the CPU would for one access (user: CPL 3). set_ad: set Accessed/Dirty
+ * on success. false: *f is the #PF. Reads page tables in RAM only through phys_to_host; an entry
+ * that points outside RAM reads as all ones (no device).
  */
-bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool set_ad, struct walk *w, struct fault *f);
+bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool set_ad,
+	      struct walk *w, struct fault *f);
 
 /*
- * Translate one access of 1..64 bytes that does not cross a page, through the TLB (filling it and the index).
- * Returns the host pointer; NULL and *f on a fault; NULL with f->vector == FAULT_MMIO when pa (in *pa) is not RAM.
- * user is CPL == 3 for ordinary accesses. A write to a frame with decoded code forgets that code first.
+ * Translate one access of 1..64 bytes that does not cross a page, through the TLB (filling it and
+ * the index). Returns the host pointer; NULL and *f on a fault; NULL with f->vector == FAULT_MMIO
+ * when pa (in *pa) is not RAM. user is CPL == 3 for ordinary accesses. A write to a frame with
+ * decoded code forgets that code first.
  */
 #define FAULT_MMIO 0xff
-void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user, u64 *pa, struct fault *f);
+void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user,
+		    u64 *pa, struct fault *f);
 
-/* Accesses of 1..64 bytes at any alignment, across pages, MMIO included. All or nothing: nothing is written when the second page
- * faults. false: *f holds #PF, or #GP(0) for a non-canonical address (the caller turns it into #SS(0) for stack accesses). `user` is CPL == 3 for ordinary accesses. */
+/*
+ * Accesses of 1..64 bytes at any alignment, across pages, MMIO included. All or nothing: nothing is
+ * written when the second page faults. false: *f holds #PF, or #GP(0) for a non-canonical address
+ * (the caller turns it into #SS(0) for stack accesses). `user` is CPL == 3 for ordinary accesses.
+ */
 bool mmu_read(struct cpu *cpu, u64 va, void *buf, unsigned len, bool user, struct fault *f);
 bool mmu_write(struct cpu *cpu, u64 va, const void *buf, unsigned len, bool user, struct fault *f);
-/* The same as hardware's own access to a system structure (GDT, LDT, IDT, TSS): supervisor at any CPL, SMAP ignores AC. */
+/*
+ * The same as hardware's own access to a system structure (GDT, LDT, IDT, TSS): supervisor at any
+ * CPL, SMAP ignores AC.
+ */
 bool mmu_read_implicit(struct cpu *cpu, u64 va, void *buf, unsigned len, struct fault *f);
 bool mmu_write_implicit(struct cpu *cpu, u64 va, const void *buf, unsigned len, struct fault *f);
-/* Would a write (or RMW read) of len bytes succeed? Fills *f if not. Used before a two-page or read-modify-write access. */
+/*
+ * Would a write (or RMW read) of len bytes succeed? Fills *f if not. Used before a two-page or
+ * read-modify-write access.
+ */
 bool mmu_probe_write(struct cpu *cpu, u64 va, unsigned len, bool user, struct fault *f);
 
 /* Physical MMIO dispatch (LAPIC, HPET; all ones elsewhere). size 1, 2, 4, 8. */

@@ -2,26 +2,35 @@
 /*
  * The C stacks of one machine: handing them out, checking them, switching between them.
  *
- * Called by the engine (its own stack, the call stack), by the scheduler (one stack a task) and by whoever checks canaries.
- * Calls the host's context switch and the arena. Knows nothing of tasks: stack->task is a word it carries.
+ * Called by the engine (its own stack, the call stack), by the scheduler (one stack a task) and by
+ * whoever checks canaries. Calls the host's context switch and the arena. Knows nothing of tasks:
+ * stack->task is a word it carries.
  *
- * The region is one carve of max_stacks * 256 KiB at a 256 KiB boundary; stack i lies at region + i * 256 KiB:
+ * The region is one carve of max_stacks * 256 KiB at a 256 KiB boundary; stack i lies at region + i
+ * * 256 KiB:
  *
- *	0x7f3a40000000 | header | guard | canary 64 B | C frames ... 253888 bytes ... | 0x7f3a40040000  (stack 0: the engine's)
- *	0x7f3a40040000 | header | guard | canary 64 B | C frames ...		      | 0x7f3a40080000  (stack 1: machine_call's)
+ *	0x7f3a40000000 | header | guard | canary 64 B | C frames, 253888 bytes | 0: the engine's
+ *	0x7f3a40040000 | header | guard | canary 64 B | C frames, 253888 bytes | 1: machine_call's
  *
- *	S1 a stack is running on the CPU it names, parked with a valid ctx, or on the free list; never two of them;
+ *	S1 a stack is running on the CPU it names, parked with a valid ctx, or on the free list;
+ *	   never two of them;
  *	S2 stack->cpu == NULL exactly while no CPU runs it or is parked on it by the engine;
  *	S3 the canary words are STACK_CANARY from stack_alloc to stack_free;
- *	S4 pages of stacks never handed out are never touched: creating a machine costs nothing for them.
+ *	S4 pages of stacks never handed out are never touched: creating a machine costs nothing for
+ *	   them.
  *
- * Guard pages stop at STACKS_GUARDED because each splits a host mapping in two and a Linux host allows about 65,000 of them in a
- * process; stacks beyond have only the canary, which finds an overflow after the fact, at the next switch.
+ * Guard pages stop at STACKS_GUARDED because each splits a host mapping in two and a Linux host
+ * allows about 65,000 of them in a process; stacks beyond have only the canary, which finds an
+ * overflow after the fact, at the next switch.
  *
- * Units: bytes. Owner: the machine's arena; a stack belongs to whoever allocated it until stack_free.
- * Locking: none; one machine is run by one host thread. Errors: NULL when the region is used up; a dead canary is a panic.
- * Time: no virtual time; alloc, free and switch are O(1), the first use of a guarded stack costs one host call.
- * Source: the mask-the-stack-pointer idea is Linux's current_thread_info() of 2.6 to 4.8, include/asm/thread_info.h.
+ * Units: bytes. Owner: the machine's arena; a stack belongs to whoever allocated it until
+ * stack_free.
+ * Locking: none; one machine is run by one host thread. Errors: NULL when the region is used up; a
+ * dead canary is a panic.
+ * Time: no virtual time; alloc, free and switch are O(1), the first use of a guarded stack costs
+ * one host call.
+ * Source: the mask-the-stack-pointer idea is Linux's current_thread_info() of 2.6 to 4.8,
+ * include/asm/thread_info.h.
  */
 #include "hw/stack.h"
 
@@ -113,7 +122,8 @@ void stack_check(void)
 
 void stack_switch(struct cpu *cpu, struct stack *prev, struct stack *next)
 {
-	BUG_ON(prev != stack_here() || cpu->stack != prev || next->cpu || next->magic != STACK_MAGIC);
+	BUG_ON(prev != stack_here() || cpu->stack != prev || next->cpu ||
+	       next->magic != STACK_MAGIC);
 	stack_check();
 	prev->cpu = NULL;
 	next->cpu = cpu;

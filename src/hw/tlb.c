@@ -2,27 +2,36 @@
 /*
  * The TLB: modelled arrays of true shape, and the host index before them.
  *
- * Called by mmu.c (lookup, fill), by cpu.c (flushes, context changes) and by the block cache (tlb_frame_has_code). Calls nothing.
- * Must not know page tables: it keeps what it was given, stale or not.
+ * Called by mmu.c (lookup, fill), by cpu.c (flushes, context changes) and by the block cache
+ * (tlb_frame_has_code). Calls nothing. Must not know page tables: it keeps what it was given, stale
+ * or not.
  *
- * A Zen 4 CPU in user mode, PCID 1, has loaded from 0x7fff12345678 (4 KiB page, frame 0x4a000, RAM at host 0x7f0000000000):
+ * A Zen 4 CPU in user mode, PCID 1, has loaded from 0x7fff12345678 (4 KiB page, frame 0x4a000, RAM
+ * at host 0x7f0000000000):
  *
- *	l1d set 0, way 17: vpn 0x7fff12345  pa 0x4a000  pcid 1  user writable dirty  stamp 81234  gen 6
+ *	l1d set 0, way 17: vpn 0x7fff12345 pa 0x4a000 pcid 1 user writable dirty, stamp 81234
  *	l2 set 0x45, way 3: the same
- *	slot[READ][0x45]: tag 0x7fff12345000 | ctx 9, addend 0x7f000004a000 - 0x7fff12345000, stamp -> the L1 entry's
+ *	slot[READ][0x45]: tag 0x7fff12345000 | ctx 9, addend 0x7f000004a000 - 0x7fff12345000,
+ *		stamp -> the L1 entry's
  *
- * The next load there compares one tag and stores one stamp, and that store is all that a real TLB hit would change too.
+ * The next load there compares one tag and stores one stamp, and that store is all that a real TLB
+ * hit would change too.
  *
- *	T1 a slot that can match names a valid L1 entry; T2 dropping an L1 entry drops its slots; T3 host pointers are into RAM;
- *	T4 a context id stands for one (PCID, CPL class, WP, SMEP, SMAP, AC, NXE) until a flush takes it away or the ids wrap, and on wrapping
- *	   every slot is cleared: so a slot of a dropped context never matches;
- *	T5 flushing a PCID or everything is O(1): it raises the floor of `gen` under which entries count as dropped;
- *	T6 replacement takes a free way (stamp 0), else the smallest stamp, else the lowest way: a function of the instruction history only.
+ *	T1 a slot that can match names a valid L1 entry; T2 dropping an L1 entry drops its slots; T3
+ *	   host pointers are into RAM;
+ *	T4 a context id stands for one (PCID, CPL class, WP, SMEP, SMAP, AC, NXE) until a flush
+ *	   takes it away or the ids wrap, and on wrapping every slot is cleared: so a slot of a
+ *	   dropped context never matches;
+ *	T5 flushing a PCID or everything is O(1): it raises the floor of `gen` under which entries
+ *	   count as dropped;
+ *	T6 replacement takes a free way (stamp 0), else the smallest stamp, else the lowest way: a
+ *	   function of the instruction history only.
  *
- * Losing a slot has no modelled effect: the slow path finds the L1 entry, does the same stamp store, and fills the slot again. So the index
- * may be any size, and may forget at any time.
+ * Losing a slot has no modelled effect: the slow path finds the L1 entry, does the same stamp
+ * store, and fills the slot again. So the index may be any size, and may forget at any time.
  *
- * Units: vpn in 4 KiB pages; stamps in instructions. Owner: the CPU. Locking: none. Errors: none after tlb_init.
+ * Units: vpn in 4 KiB pages; stamps in instructions. Owner: the CPU. Locking: none. Errors: none
+ * after tlb_init.
  * Time: none; mmu.c adds the costs. Lookups and single drops are O(1) by hash, a fill is O(ways).
  * Source: Intel SDM 3A 4.10; AMD APM 2 5.5; the shapes are the profiles', cost.c.
  */
@@ -35,7 +44,7 @@
 #include "lib/errno.h"
 
 #define NR_SIZES 3u
-static const u8 page_shifts[NR_SIZES] = {12, 21, 30};
+static const u8 page_shifts[NR_SIZES] = { 12, 21, 30 };
 
 /* --- arrays --- */
 
@@ -45,7 +54,9 @@ static int array_init(struct arena *a, struct tlb_array *t, u32 sets, u32 ways, 
 
 	while (buckets < n)
 		buckets *= 2;
-	*t = (struct tlb_array){.sets = sets, .ways = ways, .hash_mask = buckets - 1, .slots_exec = slots_exec};
+	*t = (struct tlb_array){
+		.sets = sets, .ways = ways, .hash_mask = buckets - 1, .slots_exec = slots_exec
+	};
 	t->e = arena_carve(a, (u64)n * sizeof(*t->e), 64);
 	t->stamp = arena_carve(a, (u64)n * sizeof(*t->stamp), 64);
 	t->swept = arena_carve(a, (u64)sets * sizeof(*t->swept), 64);
@@ -61,7 +72,8 @@ int tlb_init(struct cpu *cpu)
 
 	t->floor_pcid = arena_carve(a, 4096 * sizeof(u64), 64);
 	if (!t->floor_pcid || array_init(a, &t->l1d, p->l1d_sets, p->l1d_ways, 0) ||
-	    array_init(a, &t->l1i, p->l1i_sets, p->l1i_ways, 1) || array_init(a, &t->l2, p->l2_sets, p->l2_ways, 2))
+	    array_init(a, &t->l1i, p->l1i_sets, p->l1i_ways, 1) ||
+	    array_init(a, &t->l2, p->l2_sets, p->l2_ways, 2))
 		return -ENOMEM;
 	t->next_ctx = 1;
 	t->ctx = TLB_CTX_MASK;
@@ -133,8 +145,9 @@ static void drop_entry(struct tlb *t, struct tlb_array *a, struct tlb_entry *e)
 /* --- lookup and fill --- */
 
 /*
- * When stale entries overlap (the manual lets any serve) the smallest page wins, then the non-global: the one an index slot would
- * name (T1), since a new entry is only ever made where none served.
+ * When stale entries overlap (the manual lets any serve) the smallest page wins, then the
+ * non-global: the one an index slot would name (T1), since a new entry is only ever made where none
+ * served.
  */
 static struct tlb_entry *array_lookup(const struct cpu *cpu, const struct tlb_array *a, u64 va)
 {
@@ -152,7 +165,8 @@ static struct tlb_entry *array_lookup(const struct cpu *cpu, const struct tlb_ar
 		for (u16 i = *chain(a, first, shift); i; i = a->e[i - 1].next) {
 			struct tlb_entry *e = &a->e[i - 1];
 
-			if (e->vpn != first || e->page_shift != shift || (!e->global && e->pcid != pcid) || !entry_live(t, e))
+			if (e->vpn != first || e->page_shift != shift ||
+			    (!e->global && e->pcid != pcid) || !entry_live(t, e))
 				continue;
 			if (!best || !e->global)
 				best = e;
@@ -176,7 +190,8 @@ static void sweep(struct tlb *t, struct tlb_array *a, u32 set)
 			drop_entry(t, a, &e[w]);
 }
 
-static struct tlb_entry *array_fill(struct cpu *cpu, struct tlb_array *a, const struct tlb_entry *n, u64 stamp)
+static struct tlb_entry *array_fill(struct cpu *cpu, struct tlb_array *a, const struct tlb_entry *n,
+				    u64 stamp)
 {
 	struct tlb *t = &cpu->tlb;
 	u32 set = (n->vpn >> (n->page_shift - PAGE_SHIFT)) & (a->sets - 1);
@@ -188,7 +203,8 @@ static struct tlb_entry *array_fill(struct cpu *cpu, struct tlb_array *a, const 
 	for (u16 i = *head; i && !e; i = a->e[i - 1].next) {
 		struct tlb_entry *o = &a->e[i - 1];
 
-		if (o->vpn == n->vpn && o->page_shift == n->page_shift && (o->global || n->global || o->pcid == n->pcid))
+		if (o->vpn == n->vpn && o->page_shift == n->page_shift &&
+		    (o->global || n->global || o->pcid == n->pcid))
 			e = o;
 	}
 	if (!e) { /* T6 */
@@ -224,7 +240,8 @@ struct tlb_entry *tlb_lookup_l2(struct cpu *cpu, u64 va)
 	return array_lookup(cpu, &cpu->tlb.l2, va);
 }
 
-struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *n, u64 stamp)
+struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *n,
+			      u64 stamp)
 {
 	return array_fill(cpu, array_l1(cpu, access), n, stamp);
 }
@@ -247,7 +264,8 @@ static void array_drop(struct cpu *cpu, struct tlb_array *a, u64 va, u16 pcid, b
 			struct tlb_entry *e = &a->e[i - 1];
 
 			next = e->next;
-			if (e->vpn == first && e->page_shift == shift && (e->global ? globals : e->pcid == pcid))
+			if (e->vpn == first && e->page_shift == shift &&
+			    (e->global ? globals : e->pcid == pcid))
 				drop_entry(&cpu->tlb, a, e);
 		}
 	}

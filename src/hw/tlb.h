@@ -3,17 +3,21 @@
 #define HW_TLB_H
 
 /*
- * The modelled TLB (true shape: L1 data, L1 instruction, shared L2, sets and ways by profile, PCID and global tags, least
- * recently used by stamp) and, in front of it, a direct-mapped host index that makes a hit one compare and one store.
+ * The modelled TLB (true shape: L1 data, L1 instruction, shared L2, sets and ways by profile, PCID
+ * and global tags, least recently used by stamp) and, in front of it, a direct-mapped host index
+ * that makes a hit one compare and one store.
  *
- * A slot's tag is (virtual page of the LAST byte accessed) | ctx, where ctx (12 bits) names CR3's PCID generation, CPL class and
- * permission context; changing any of them changes cpu->tlb.ctx and so misses every slot of the old one. An access of n
- * bytes at va compares ((va + n - 1) & PAGE_MASK) | ctx with the slot of va's page, so one compare also refuses accesses
- * that cross a page. On a hit the entry's stamp is set to the instruction's number (cpu->icount + index), which is the
- * whole modelled change. The write side holds only entries whose D is set and whose frame has no decoded code.
+ * A slot's tag is (virtual page of the LAST byte accessed) | ctx, where ctx (12 bits) names CR3's
+ * PCID generation, CPL class and permission context; changing any of them changes cpu->tlb.ctx and
+ * so misses every slot of the old one. An access of n bytes at va compares ((va + n - 1) &
+ * PAGE_MASK) | ctx with the slot of va's page, so one compare also refuses accesses that cross a
+ * page. On a hit the entry's stamp is set to the instruction's number (cpu->icount + index), which
+ * is the whole modelled change. The write side holds only entries whose D is set and whose frame
+ * has no decoded code.
  *
  *	T1 a slot names a valid L1 entry, or its tag is 0;
- *	T2 dropping an L1 entry drops its slots; T3 a slot's host pointer is into RAM (MMIO is never indexed).
+ *	T2 dropping an L1 entry drops its slots; T3 a slot's host pointer is into RAM (MMIO is never
+ *	   indexed).
  */
 
 #include "hw/machine.h"
@@ -24,7 +28,9 @@ enum tlb_access { TLB_READ = 0, TLB_WRITE = 1, TLB_EXEC = 2 };
 struct tlb_entry {
 	u64 vpn;      /* virtual page number of the first 4 KiB of the page it maps */
 	u64 pa;	      /* physical base of the page */
-	u64 *stamp;   /* instruction number of the last use: stamps of an array lie together, so that the oldest is found fast */
+	/* instruction number of the last use: stamps of an array lie together, so that the oldest
+	 * is found fast */
+	u64 *stamp;
 	u64 gen;      /* tlb->gen when it was filled; older than a flush floor = dropped */
 	u16 pcid;
 	u16 next;     /* 1 + index of the next entry in its hash chain, 0 = last */
@@ -32,7 +38,10 @@ struct tlb_entry {
 	bool valid, global, user, writable, nx, dirty;
 };
 
-/* One modelled array. The hash finds in O(1) what hardware finds by comparing all ways at once; it holds the valid entries and shows nowhere. */
+/*
+ * One modelled array. The hash finds in O(1) what hardware finds by comparing all ways at once; it
+ * holds the valid entries and shows nowhere.
+ */
 struct tlb_array {
 	struct tlb_entry *e; /* sets * ways, set by set */
 	u64 *stamp;	     /* the same shape; 0: a free way */
@@ -65,9 +74,12 @@ struct tlb {
 	struct tlb_array l1d, l1i, l2;
 	u8 sizes_seen;			    /* page sizes ever filled: 1 4 KiB, 2 2 MiB, 4 1 GiB */
 	u64 gen;			    /* counts flushes */
-	u64 floor_global, floor_local;	    /* entries (global / other) filled before this are dropped */
-	u64 *floor_pcid;		    /* [4096]: the same for the non-global entries of one PCID */
-	u64 ctx_key[TLB_CTX_CACHE];	    /* which context has which id: direct-mapped, 0 = none */
+	/* entries (global / other) filled before this are dropped */
+	u64 floor_global, floor_local;
+	/* [4096]: the same for the non-global entries of one PCID */
+	u64 *floor_pcid;
+	/* which context has which id: direct-mapped, 0 = none */
+	u64 ctx_key[TLB_CTX_CACHE];
 	u16 ctx_id[TLB_CTX_CACHE];
 	struct tlb_stats stats;
 };
@@ -85,17 +97,28 @@ void tlb_flush_page(struct cpu *cpu, u64 va);		 /* INVLPG: current PCID and glob
 void tlb_flush_pcid(struct cpu *cpu, u16 pcid);		 /* non-global entries of a PCID */
 void tlb_flush_pcid_page(struct cpu *cpu, u16 pcid, u64 va);
 void tlb_flush_all(struct cpu *cpu, bool globals);
-/* Every size of page that maps va, in the current PCID and global: the entry a #PF proved stale. Same as INVLPG without its cost and count. */
+/*
+ * Every size of page that maps va, in the current PCID and global: the entry a #PF proved stale.
+ * Same as INVLPG without its cost and count.
+ */
 void tlb_drop_page(struct cpu *cpu, u64 va);
-/* The modelled arrays. lookup: the entry of the current PCID (or global) that maps va, or NULL; does not touch its stamp. O(1). */
+/*
+ * The modelled arrays. lookup: the entry of the current PCID (or global) that maps va, or NULL;
+ * does not touch its stamp. O(1).
+ */
 struct tlb_entry *tlb_lookup_l1(struct cpu *cpu, u64 va, enum tlb_access access);
 struct tlb_entry *tlb_lookup_l2(struct cpu *cpu, u64 va);
-/* Put a translation in, with this stamp (over the one of the same page if there, else an invalid way, else the oldest stamp, lowest way first); the evicted
- * entry's slots go with it. Returns the entry. */
-struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *e, u64 stamp);
+/*
+ * Put a translation in, with this stamp (over the one of the same page if there, else an invalid
+ * way, else the oldest stamp, lowest way first); the evicted entry's slots go with it. Returns the
+ * entry.
+ */
+struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access,
+			      const struct tlb_entry *e, u64 stamp);
 void tlb_fill_l2(struct cpu *cpu, const struct tlb_entry *e, u64 stamp);
 /* Name `e` in the host index for va's 4 KiB page under the present context. */
-static inline void tlb_index(struct tlb *t, enum tlb_access access, u64 va, struct tlb_entry *e, void *host_page)
+static inline void tlb_index(struct tlb *t, enum tlb_access access, u64 va,
+			     struct tlb_entry *e, void *host_page)
 {
 	struct tlb_slot *s = &t->slot[access][tlb_slot_index(va)];
 

@@ -2,19 +2,23 @@
 /*
  * Trace records and the digest of a run.
  *
- * Called by tracepoints of every floor. Calls XXH3 and the embedder's listener. Must not know what an event means.
+ * Called by tracepoints of every floor. Calls XXH3 and the embedder's listener. Must not know what
+ * an event means.
  *
  * After 1,500 records the first 1,024 are folded and 476 lie in the buffer:
  *
  *	digest = XXH3(record 0..1023, seed)	trace_digest() = XXH3(record 1024..1499, digest)
  *
- *	D1 folds happen after every 1,024th digested record and nowhere else, so asking for the digest never changes it;
+ *	D1 folds happen after every 1,024th digested record and nowhere else, so asking for the
+ *	   digest never changes it;
  *	D2 a record's bytes are canonical: little-endian, no padding, no address, no host time;
- *	D3 what a listener wants or does never enters the digest; the digested set is fixed by trace_digested alone.
+ *	D3 what a listener wants or does never enters the digest; the digested set is fixed by
+ *	   trace_digested alone.
  *
  * TRACE_CONT is digested, so it may only follow a digested record.
  *
- * Units: time in cycles. Owner: the machine. Locking: none. Errors: none. Time: none; about 4 ns of host time a record.
+ * Units: time in cycles. Owner: the machine. Locking: none. Errors: none. Time: none; about 4 ns of
+ * host time a record.
  * Source: XXH3, github.com/Cyan4973/xxHash doc/xxhash_spec.md; names: Linux include/trace/events.
  */
 #include "hw/trace.h"
@@ -66,7 +70,10 @@ static const char *const names[TRACE_NR] = {
 	[TRACE_TASK_RENAME] = "task_rename",
 };
 
-/* Switches, wake-ups, system calls, faults, interrupts, timers, process life, signals, I/O, console; injected faults. */
+/*
+ * Switches, wake-ups, system calls, faults, interrupts, timers, process life, signals, I/O,
+ * console; injected faults.
+ */
 #define DIGESTED_IDS ((1ull << TRACE_MM_PAGE_ALLOC) - 1)
 #define DIGESTED_LATE (1ull << TRACE_FAULT_INJECTED)
 _Static_assert(TRACE_NR <= 64, "one word of ids");

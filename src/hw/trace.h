@@ -10,9 +10,10 @@
  *	0        8    10    12      16               24              32
  *	| time   | id | cpu | pid   | a              | b             |
  *
- * Longer payloads follow in records of id TRACE_CONT. Records are appended to a buffer; each full buffer is folded into the
- * digest with XXH3-64 seeded by the last fold, so the digest at any event is fold(buffer so far, seed). A fixed set of ids
- * (trace_digested) always enters the digest; every other id is delivered to the listener only and never enters it.
+ * Longer payloads follow in records of id TRACE_CONT. Records are appended to a buffer; each full
+ * buffer is folded into the digest with XXH3-64 seeded by the last fold, so the digest at any event
+ * is fold(buffer so far, seed). A fixed set of ids (trace_digested) always enters the digest; every
+ * other id is delivered to the listener only and never enters it.
  */
 
 #include "lib/types.h"
@@ -29,10 +30,14 @@ struct trace_record {
 };
 _Static_assert(sizeof(struct trace_record) == 32, "canonical record");
 
-/* Linux's tracepoint names where Linux has one. Numbers are part of the results epoch: append, never renumber. */
+/*
+ * Linux's tracepoint names where Linux has one. Numbers are part of the results epoch: append,
+ * never renumber.
+ */
 enum trace_id {
 	TRACE_CONT = 0,
-	TRACE_SCHED_SWITCH = 1,	     /* a: prev_pid | prev_prio << 32 | prev_state << 48; b: next_pid | next_prio << 32 */
+	/* a: prev_pid | prev_prio << 32 | prev_state << 48; b: next_pid | next_prio << 32 */
+	TRACE_SCHED_SWITCH = 1,
 	TRACE_SCHED_WAKING = 2,	     /* a: pid | prio << 32 | target_cpu << 48 */
 	TRACE_SCHED_WAKEUP = 3,
 	TRACE_SCHED_WAKEUP_NEW = 4,
@@ -41,7 +46,7 @@ enum trace_id {
 	TRACE_SCHED_PROCESS_EXEC = 7, /* a: pid | old_pid << 32 */
 	TRACE_SCHED_PROCESS_EXIT = 8, /* a: pid | prio << 32; b: exit code */
 	TRACE_SCHED_PROCESS_WAIT = 9,
-	TRACE_SYS_ENTER = 10,	     /* a: nr; b: XXH3 of the six arguments (pointers are guest values) */
+	TRACE_SYS_ENTER = 10, /* a: nr; b: XXH3 of the six arguments (guest values) */
 	TRACE_SYS_EXIT = 11,	     /* a: nr; b: ret */
 	TRACE_PAGE_FAULT_USER = 12,  /* a: address; b: ip; then CONT a: error code */
 	TRACE_PAGE_FAULT_KERNEL = 13,
@@ -51,7 +56,8 @@ enum trace_id {
 	TRACE_HRTIMER_EXPIRE_ENTRY = 17, /* a: expires ns */
 	TRACE_SIGNAL_GENERATE = 18,  /* a: sig | pid << 32; b: code */
 	TRACE_SIGNAL_DELIVER = 19,   /* a: sig; b: handler (0 = default) */
-	TRACE_CONSOLE = 20,	     /* a: line | len << 32; b: XXH3 of the bytes; the listener also gets the bytes */
+	/* a: line | len << 32; b: XXH3 of the bytes; the listener also gets the bytes */
+	TRACE_CONSOLE = 20,
 	TRACE_PIPE_WRITE = 21,
 	TRACE_PIPE_READ = 22,
 	TRACE_TLB_FLUSH = 23,	     /* a: reason; b: pages */
@@ -68,7 +74,9 @@ enum trace_id {
 	TRACE_NR
 };
 
-/* Called for every record after it was appended; arg is the embedder's. May not enter the machine. */
+/*
+ * Called for every record after it was appended; arg is the embedder's. May not enter the machine.
+ */
 typedef void trace_listener_fn(void *arg, const struct trace_record *r);
 
 #define TRACE_BUFFER_RECORDS 1024
@@ -93,7 +101,9 @@ const char *trace_name(enum trace_id id);
 /* True for the fixed, documented set that always enters the digest. */
 bool trace_digested(enum trace_id id);
 
-/* Append one record stamped with cpu's clock (NULL: machine time, cpu 0xffff). A few nanoseconds. */
+/*
+ * Append one record stamped with cpu's clock (NULL: machine time, cpu 0xffff). A few nanoseconds.
+ */
 void trace_emit(struct machine *m, struct cpu *cpu, enum trace_id id, u32 pid, u64 a, u64 b);
 /* Off, a branch: true when an undigested id has a listener. */
 static inline bool trace_wanted(const struct trace *t, enum trace_id id)

@@ -208,9 +208,17 @@ static inline size_t list_count_nodes(const struct list_head *head)
 #define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
 #define list_first_entry_or_null(head, type, member)                                               \
 	(list_empty(head) ? (type *)NULL : list_first_entry(head, type, member))
-#define list_next_entry(pos, member) list_entry((pos)->member.next, __typeof__(*(pos)), member)
-#define list_prev_entry(pos, member) list_entry((pos)->member.prev, __typeof__(*(pos)), member)
-#define list_entry_is_head(pos, head, member) (&(pos)->member == (head))
+/*
+ * The link in pos, without a claim that pos is an entry: at the end of a walk it is computed from
+ * the head, and no object of the entry's type (or alignment) is there.
+ */
+#define list_link_(pos, member)                                                                    \
+	((struct list_head *)((char *)(pos) + offsetof(__typeof__(*(pos)), member)))
+#define list_next_entry(pos, member)                                                               \
+	list_entry(list_link_(pos, member)->next, __typeof__(*(pos)), member)
+#define list_prev_entry(pos, member)                                                               \
+	list_entry(list_link_(pos, member)->prev, __typeof__(*(pos)), member)
+#define list_entry_is_head(pos, head, member) (list_link_(pos, member) == (head))
 
 #define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 #define list_for_each_prev(pos, head)                                                              \

@@ -2,15 +2,20 @@
 /*
  * mm_check: every invariant of one address space, looked at from the outside.
  *
- * Tests call it after each step, and debug builds may. It only reads: VMAs, page tables, struct pages.
+ * Tests call it after each step, and debug builds may. It only reads: VMAs, page tables, struct
+ * pages.
  *
- *	K1 list and tree hold the same VMAs in the same order, none empty, overlapping or beyond TASK_SIZE;
+ *	K1 list and tree hold the same VMAs in the same order, none empty, overlapping or beyond
+ *	   TASK_SIZE;
  *	K2 map_count, highest_vm_end, rb_subtree_gap, total_vm and its parts are exact;
  *	K3 every table is counted in pgtables_bytes, and every entry lies in a VMA;
- *	K4 an entry is writable only if its VMA is, and in a private VMA only if its page is anonymous, exclusive and mapped once;
- *	K5 every counted page has at least as many references as mappings, and rss_stat counts the entries by kind.
+ *	K4 an entry is writable only if its VMA is, and in a private VMA only if its page is
+ *	   anonymous, exclusive and mapped once;
+ *	K5 every counted page has at least as many references as mappings, and rss_stat counts the
+ *	   entries by kind.
  *
- * Units: pages. Owner: none. Locking: mmap_lock held, or nobody else running. Errors: a text, NULL when all is well.
+ * Units: pages. Owner: none. Locking: mmap_lock held, or nobody else running. Errors: a text, NULL
+ * when all is well.
  * Time: none, and none is charged. Source: Linux 6.1 mm/mmap.c (validate_mm).
  */
 #include "kernel/percpu/layout.h"
@@ -59,7 +64,8 @@ static const char *check_vma(const struct mm_struct *mm, const struct vm_area_st
 
 	if (vma->vm_mm != mm)
 		return "a VMA names another mm";
-	if ((vma->vm_start | vma->vm_end) & ~PAGE_MASK || vma->vm_start >= vma->vm_end || vma->vm_end > TASK_SIZE)
+	if ((vma->vm_start | vma->vm_end) & ~PAGE_MASK || vma->vm_start >= vma->vm_end ||
+	    vma->vm_end > TASK_SIZE)
 		return "a VMA is empty, unaligned or beyond user space";
 	if (prev && (prev->vm_next != vma || prev->vm_end > vma->vm_start))
 		return "VMAs overlap or the list's links disagree";
@@ -96,8 +102,8 @@ static const char *check_vmas(struct mm_struct *mm, struct sums *s)
 		return "highest_vm_end is wrong";
 	if (mm->map_count != s->vmas)
 		return "map_count is wrong";
-	if (mm->total_vm != s->total || mm->data_vm != s->data || mm->exec_vm != s->exec || mm->stack_vm != s->stack ||
-	    mm->locked_vm != s->locked)
+	if (mm->total_vm != s->total || mm->data_vm != s->data || mm->exec_vm != s->exec ||
+	    mm->stack_vm != s->stack || mm->locked_vm != s->locked)
 		return "total_vm or one of its parts is wrong";
 	return NULL;
 }
@@ -117,7 +123,8 @@ static const char *check_page(const struct vm_area_struct *vma, pte_t pte, struc
 		return "an exclusive page is mapped twice";
 	if (PageAnon(page) && !vma->anon_vma)
 		return "an anonymous page in a VMA without a family";
-	if (pte_write(pte) && !(vma->vm_flags & VM_SHARED) && !(PageAnon(page) && PageAnonExclusive(page)))
+	if (pte_write(pte) && !(vma->vm_flags & VM_SHARED) &&
+	    !(PageAnon(page) && PageAnonExclusive(page)))
 		return "a private entry is writable but its page is not its own";
 	s->rss[PageAnon(page) ? MM_ANONPAGES : vma->vm_shm ? MM_SHMEMPAGES : MM_FILEPAGES]++;
 	return NULL;
@@ -182,7 +189,8 @@ static const char *check_tables(struct mm_struct *mm, struct sums *s)
 			if (!puds[j])
 				continue;
 			s->tables++;
-			err = check_pmds(mm, pa_to_host(puds[j] & PTE_ADDR), i * PGDIR_SIZE + j * PUD_SIZE, s);
+			err = check_pmds(mm, pa_to_host(puds[j] & PTE_ADDR),
+					 i * PGDIR_SIZE + j * PUD_SIZE, s);
 		}
 	}
 	return err;

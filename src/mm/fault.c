@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The #PF handler: from the error code and CR2 to a resolved page, a signal, a fixed-up kernel access, or an oops.
+ * The #PF handler: from the error code and CR2 to a resolved page, a signal, a fixed-up kernel
+ * access, or an oops.
  *
- * Vector 14's gate calls do_page_fault() with pt_regs on the simulated kernel stack. It calls find_vma, handle_mm_fault and expand_stack;
- * signals go up through hooks.force_sig_fault.
+ * Vector 14's gate calls do_page_fault() with pt_regs on the simulated kernel stack. It calls
+ * find_vma, handle_mm_fault and expand_stack; signals go up through hooks.force_sig_fault.
  *
  *	CR2 = 00007ffffffdcff8, error 0x6 (user, write, not present), stack VMA [7ffffffde000,7ffffffff000):
  *
@@ -17,15 +18,19 @@
  *	CPL 0, uaccess as above              resolved, else RIP = GATE_UACCESS_FIXUP: the access reports what it did not do
  *	CPL 0, else    anywhere              oops: the machine stops
  *
- *	F1 the user's registers are not touched: after a resolved fault the same instruction runs again;
- *	F2 kernel C touches user memory only at GATE_UACCESS, so a fault of CPL 0 with another RIP is a bug;
+ *	F1 the user's registers are not touched: after a resolved fault the same instruction runs
+ *	   again;
+ *	F2 kernel C touches user memory only at GATE_UACCESS, so a fault of CPL 0 with another RIP
+ *	   is a bug;
  *	F3 mmap_lock is free on return, whatever happened;
- *	F4 a fault that could not get memory is tried once more, then the task dies of SIGKILL: no loop without progress.
+ *	F4 a fault that could not get memory is tried once more, then the task dies of SIGKILL: no
+ *	   loop without progress.
  *
  * Linux instead retries F4 for ever because its OOM killer has made room; that comes with reclaim.
  *
  * Units: bytes. Owner: nothing is kept.
- * Locking: takes mmap_lock shared, exclusively to grow a stack. The entry code has put IRQs as the interrupted context had them.
+ * Locking: takes mmap_lock shared, exclusively to grow a stack. The entry code has put IRQs as the
+ * interrupted context had them.
  * Errors: none returned. Time: COST_FAULT_WORK in handle_mm_fault.
  * Source: Linux 6.1 arch/x86/mm/fault.c.
  */
@@ -52,12 +57,16 @@ static bool at_uaccess(const struct pt_regs *regs)
 
 static void __noreturn oops(const struct pt_regs *regs, u64 error, u64 address)
 {
-	machine_panic(this_machine(),
-		      "BUG: unable to handle page fault for address: %016llx\n"
-		      "#PF: supervisor %s, error_code(0x%04llx)\nRIP: %04llx:%016llx RSP: %016llx CPU: %u",
-		      (unsigned long long)address, error & PF_I ? "instruction fetch" : error & PF_W ? "write" : "read",
-		      (unsigned long long)error, (unsigned long long)regs->cs, (unsigned long long)regs->ip,
-		      (unsigned long long)regs->sp, smp_processor_id());
+	machine_panic(
+		this_machine(),
+		"BUG: unable to handle page fault for address: %016llx\n"
+		"#PF: supervisor %s, error_code(0x%04llx)\nRIP: %04llx:%016llx RSP: %016llx CPU: %u",
+		(unsigned long long)address,
+		error & PF_I ? "instruction fetch" :
+		error & PF_W ? "write" :
+			       "read",
+		(unsigned long long)error, (unsigned long long)regs->cs,
+		(unsigned long long)regs->ip, (unsigned long long)regs->sp, smp_processor_id());
 }
 
 /* The access cannot be satisfied. */
@@ -85,7 +94,8 @@ static bool access_error(u64 error, const struct vm_area_struct *vma)
 }
 
 /*
- * The VMA that covers address, mmap_lock held shared; a stack grows down to it first. NULL with the lock free: there is none.
+ * The VMA that covers address, mmap_lock held shared; a stack grows down to it first. NULL with the
+ * lock free: there is none.
  */
 static struct vm_area_struct *lock_and_find_vma(struct mm_struct *mm, u64 address)
 {
@@ -149,8 +159,9 @@ static void do_user_addr_fault(struct pt_regs *regs, u64 error, u64 address)
 	if (!user_mode(regs) && !at_uaccess(regs))
 		oops(regs, error, address);
 	if (error & PF_RSVD)
-		machine_panic(this_machine(), "page table of pid %u is corrupt: reserved bit at %016llx", trace_pid(),
-			      (unsigned long long)address);
+		machine_panic(this_machine(),
+			      "page table of pid %u is corrupt: reserved bit at %016llx",
+			      trace_pid(), (unsigned long long)address);
 	if (!mm || this_percpu()->preempt_count) {
 		bad_area(regs, error, address, SIGSEGV, SEGV_MAPERR);
 		return;

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Getting at user pages of an address space that need not be loaded: /proc/PID/cmdline, exec's stack, mmap's populate.
+ * Getting at user pages of an address space that need not be loaded: /proc/PID/cmdline, exec's
+ * stack, mmap's populate.
  *
- * Upper floors call access_remote_vm(), mm_populate() and get_user_page(). It calls find_vma and handle_mm_fault as the #PF handler does, only
- * without a fault.
+ * Upper floors call access_remote_vm(), mm_populate() and get_user_page(). It calls find_vma and
+ * handle_mm_fault as the #PF handler does, only without a fault.
  *
  *	access_remote_vm(mm, 0x7ffffffdeff8, buf, 16, read)
  *	  page 7ffffffde: PTE present -> 8 bytes from the frame     page 7ffffffdf: absent -> handle_mm_fault -> PTE -> 8 bytes
  *
- *	Q1 a page is held by a reference while it is touched, so an unmap meanwhile frees nothing under us;
- *	Q2 a page is handed out for writing only when the PTE allows it, or, forced, when it is this PTE's exclusive anonymous copy:
- *	   never a page that others see as private.
+ *	Q1 a page is held by a reference while it is touched, so an unmap meanwhile frees nothing
+ *	   under us;
+ *	Q2 a page is handed out for writing only when the PTE allows it, or, forced, when it is this
+ *	   PTE's exclusive anonymous copy: never a page that others see as private.
  *
- * Units: bytes. Owner: the caller puts the page. Locking: mmap_lock shared. Errors: -EFAULT, -ENOMEM; access_remote_vm says how far it got.
- * Time: faults', and COST_CACHELINE per 64 bytes copied. Source: Linux 6.1 mm/gup.c, mm/memory.c (__access_remote_vm).
+ * Units: bytes. Owner: the caller puts the page. Locking: mmap_lock shared. Errors: -EFAULT,
+ * -ENOMEM; access_remote_vm says how far it got.
+ * Time: faults', and COST_CACHELINE per 64 bytes copied. Source: Linux 6.1 mm/gup.c, mm/memory.c
+ * (__access_remote_vm).
  */
 #include "hw/cpu.h"
 #include "lib/errno.h"
@@ -126,8 +130,12 @@ int mm_populate(struct mm_struct *mm, u64 start, u64 len)
 		if (!vma)
 			break;
 		addr = max(addr, vma->vm_start);
-		/* A private page is wanted as it will be used; a shared one must not be dirtied by looking. */
-		err = get_user_page(mm, addr, (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE, false, &page);
+		/*
+		 * A private page is wanted as it will be used; a shared one must not be dirtied by
+		 * looking.
+		 */
+		err = get_user_page(mm, addr, (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE,
+				    false, &page);
 		if (!err)
 			put_page(page);
 	}

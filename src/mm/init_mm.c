@@ -2,22 +2,26 @@
 /*
  * The kernel's own address space, built at boot, and how a CPU gets onto it.
  *
- * Boot calls mm_init() once and mm_attach_cpu() for every CPU; every other mm shares the upper half made here. It calls the buddy and slab
- * allocators, and the CPU model's control registers.
+ * Boot calls mm_init() once and mm_attach_cpu() for every CPU; every other mm shares the upper half
+ * made here. It calls the buddy and slab allocators, and the CPU model's control registers.
  *
  *	0xffff888000000000  direct map: all RAM, 2 MiB pages (1 GiB where the CPU has them, 4 KiB at ragged ends), rw-, global
  *	0xffffffff81000000  the gates: 2 pages of UD2, r-x, global; the walker must find them executable before a gate is entered
  *	everything else     not mapped: a wild kernel access is a #PF, and an oops
  *
- * With 64 MiB of RAM that is a top table, one pud, one pmd with 32 large entries; and one pud, one pmd, one pte table for the gates.
+ * With 64 MiB of RAM that is a top table, one pud, one pmd with 32 large entries; and one pud, one
+ * pmd, one pte table for the gates.
  *
  *	I1 nothing is mapped both writable and executable;
- *	I2 the hole below 4 GiB is not in the direct map: kernel C reaches devices through their models;
- *	I3 the zero page is never freed nor written; it is nobody's anonymous page and not counted as resident.
+ *	I2 the hole below 4 GiB is not in the direct map: kernel C reaches devices through their
+ *	   models;
+ *	I3 the zero page is never freed nor written; it is nobody's anonymous page and not counted
+ *	   as resident.
  *
  * Units: bytes. Owner: mm_root, for the machine's life. Locking: none, boot is single-threaded.
  * Errors: -ENOMEM with all frames and caches given back. Time: the allocator's charges.
- * Source: Linux 6.1 Documentation/x86/x86_64/mm.rst, arch/x86/mm/init_64.c (kernel_physical_mapping_init).
+ * Source: Linux 6.1 Documentation/x86/x86_64/mm.rst, arch/x86/mm/init_64.c
+ * (kernel_physical_mapping_init).
  */
 #include "kernel/irq/idt.h"
 #include "kernel/percpu/layout.h"
@@ -31,7 +35,7 @@
 
 #define LAYOUT_PRNG_STREAM 0x6d6d6c61796f7574ull /* "mmlayout" */
 #define IMAGE_ORDER 1u
-_Static_assert(GATE_MAX * GATE_STRIDE == PAGE_SIZE << IMAGE_ORDER, "the gates fill the image pages");
+_Static_assert(GATE_MAX *GATE_STRIDE == PAGE_SIZE << IMAGE_ORDER, "the gates fill the image pages");
 
 static u64 *kernel_table(u64 *entry)
 {
@@ -115,7 +119,8 @@ static int map_image(struct mm_root *r, struct machine *m)
 	}
 	phys_written(m, page_to_pa(r->image_pages), PAGE_SIZE << IMAGE_ORDER);
 	for (i = 0; i < 1u << IMAGE_ORDER; i++) {
-		err = kernel_map(&r->init_mm, m->gate_base + i * PAGE_SIZE, page_to_pa(r->image_pages) + i * PAGE_SIZE, PAGE_SHIFT,
+		err = kernel_map(&r->init_mm, m->gate_base + i * PAGE_SIZE,
+				 page_to_pa(r->image_pages) + i * PAGE_SIZE, PAGE_SHIFT,
 				 PTE_P | PTE_A | PTE_G);
 		if (err)
 			return err;
@@ -198,9 +203,12 @@ static void init_mm_free(struct mm_root *r)
 
 static int mm_caches_init(struct mm_root *r)
 {
-	r->mm_cachep = kmem_cache_create("mm_struct", sizeof(struct mm_struct), 0, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL);
-	r->vma_cachep = kmem_cache_create("vm_area_struct", sizeof(struct vm_area_struct), 0, SLAB_ACCOUNT, NULL);
-	r->anon_vma_cachep = kmem_cache_create("anon_vma", sizeof(struct anon_vma), 0, SLAB_ACCOUNT, NULL);
+	r->mm_cachep = kmem_cache_create("mm_struct", sizeof(struct mm_struct), 0,
+					 SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL);
+	r->vma_cachep = kmem_cache_create("vm_area_struct", sizeof(struct vm_area_struct), 0,
+					  SLAB_ACCOUNT, NULL);
+	r->anon_vma_cachep =
+		kmem_cache_create("anon_vma", sizeof(struct anon_vma), 0, SLAB_ACCOUNT, NULL);
 	r->shm_cachep = shm_cache_create();
 	return r->mm_cachep && r->vma_cachep && r->anon_vma_cachep && r->shm_cachep ? 0 : -ENOMEM;
 }
@@ -274,10 +282,12 @@ int mm_attach_cpu(struct kernel *k, unsigned index)
 	/* PCID 0 is left to the kernel's tables before the first switch; slot 0 is PCID 1. */
 	if (!(cpu->efer & EFER_LMA))
 		cpu_long_mode(cpu, mm->pgd_pa, cpu->r[RSP], gate_va(k->m, GATE_KERNEL_TEXT));
-	if (!cpu_write_msr(cpu, MSR_EFER, cpu->efer | EFER_NXE | EFER_SCE, &f) || !cpu_write_cr3(cpu, mm->pgd_pa, &f))
-		machine_panic(k->m, "cpu %u refused EFER.NXE or CR3 %#llx", index, (unsigned long long)mm->pgd_pa);
-	if (!cpu_write_cr4(cpu, cpu->cr4 | CR4_PGE | CR4_PCIDE, &f) || !cpu_write_cr0(cpu, cpu->cr0 | CR0_WP, &f) ||
-	    !cpu_write_cr3(cpu, mm->pgd_pa | 1, &f))
+	if (!cpu_write_msr(cpu, MSR_EFER, cpu->efer | EFER_NXE | EFER_SCE, &f) ||
+	    !cpu_write_cr3(cpu, mm->pgd_pa, &f))
+		machine_panic(k->m, "cpu %u refused EFER.NXE or CR3 %#llx", index,
+			      (unsigned long long)mm->pgd_pa);
+	if (!cpu_write_cr4(cpu, cpu->cr4 | CR4_PGE | CR4_PCIDE, &f) ||
+	    !cpu_write_cr0(cpu, cpu->cr0 | CR0_WP, &f) || !cpu_write_cr3(cpu, mm->pgd_pa | 1, &f))
 		machine_panic(k->m, "cpu %u lacks global pages or PCIDs", index);
 	ts->loaded_mm = mm;
 	mmgrab(mm);

@@ -15,8 +15,8 @@
 #define MAX_MAP_COUNT 65530u
 #define STACK_GUARD_GAP (256ull * PAGE_SIZE)
 #define STACK_LIMIT_DEFAULT (8ull << 20)
-#define GUP_TRIES 8u	/* faults get_user_page takes for one page before it gives up */
-#define FAULT_TRIES 8u	/* times one #PF looks its VMA up again */
+#define GUP_TRIES 8u   /* faults get_user_page takes for one page before it gives up */
+#define FAULT_TRIES 8u /* times one #PF looks its VMA up again */
 
 struct kmem_cache;
 
@@ -30,7 +30,7 @@ struct mm_root {
 	struct mm_file_ops file_ops;
 	u64 (*rlimit)(unsigned resource);
 	struct prng layout_prng;
-	u64 committed_pages;	  /* VM_ACCOUNT pages of all address spaces */
+	u64 committed_pages; /* VM_ACCOUNT pages of all address spaces */
 	u64 pgfault, pgmajfault;
 };
 
@@ -47,7 +47,10 @@ static inline u64 mm_rlimit(unsigned resource)
 	return resource == RLIMIT_STACK ? STACK_LIMIT_DEFAULT : ~0ull;
 }
 
-/* Anonymous memory's family: who may share a page by fork. Thin: counted, told apart by identity, no reverse map yet. */
+/*
+ * Anonymous memory's family: who may share a page by fork. Thin: counted, told apart by identity,
+ * no reverse map yet.
+ */
 struct anon_vma {
 	u64 refs; /* VMAs whose anon_vma this is */
 };
@@ -64,7 +67,10 @@ struct vma_attrs {
 };
 
 struct vm_area_struct *vm_area_alloc(struct mm_struct *mm);
-/* A copy of orig, on no list, holding its own references to file and shm and anon_vma; without vm_ops->open. NULL: no memory. */
+/*
+ * A copy of orig, on no list, holding its own references to file and shm and anon_vma; without
+ * vm_ops->open. NULL: no memory.
+ */
 struct vm_area_struct *vm_area_dup(struct vm_area_struct *orig);
 /* Drop the references and the memory. Not linked any more; vm_ops->close is the caller's. */
 void vm_area_free(struct vm_area_struct *vma);
@@ -76,12 +82,17 @@ void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma);
 /* Change the limits without changing the order. */
 void vma_set_range(struct vm_area_struct *vma, u64 start, u64 end, u64 pgoff);
 /*
- * [addr, end) gets the attributes a: can a neighbour take it in? prev: the VMA before addr, or the one addr lies in. Returns the VMA
- * that now covers the range, NULL when nothing merges (nothing changed then). Never fails otherwise.
+ * [addr, end) gets the attributes a: can a neighbour take it in? prev: the VMA before addr, or the
+ * one addr lies in. Returns the VMA that now covers the range, NULL when nothing merges (nothing
+ * changed then). Never fails otherwise.
  */
-struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *prev, u64 addr, u64 end, const struct vma_attrs *a);
+struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *prev, u64 addr,
+				 u64 end, const struct vma_attrs *a);
 void vma_attrs_of(const struct vm_area_struct *vma, struct vma_attrs *a);
-/* Cut vma at addr (inside it). new_below: the new VMA is the lower part. 0 or -ENOMEM with nothing changed. */
+/*
+ * Cut vma at addr (inside it). new_below: the new VMA is the lower part. 0 or -ENOMEM with nothing
+ * changed.
+ */
 int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, u64 addr, bool new_below);
 /* The same, and -ENOMEM at the limit of VMAs. */
 int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, u64 addr, bool new_below);
@@ -128,7 +139,10 @@ void tlb_flush_mmu(struct mmu_gather *tlb);
 
 /* --- pgtable.c --- */
 
-/* Free the tables that only [start, end) used; nothing is mapped in [floor, ceiling), which contains it. */
+/*
+ * Free the tables that only [start, end) used; nothing is mapped in [floor, ceiling), which
+ * contains it.
+ */
 void free_pgtables(struct mmu_gather *tlb, u64 start, u64 end, u64 floor, u64 ceiling);
 int init_mm_tables(struct kernel *k);
 
@@ -140,8 +154,12 @@ int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src);
 struct page *vm_normal_page(pte_t pte);
 /* Change the protection of what is mapped in [start, end) to vma->vm_page_prot, and flush. */
 void change_protection(struct vm_area_struct *vma, u64 start, u64 end);
-/* Move what is mapped at [old, old+len) of vma to [new, new+len) of new_vma. Bytes moved; less than len: no memory for tables. */
-u64 move_page_tables(struct vm_area_struct *vma, u64 old_addr, struct vm_area_struct *new_vma, u64 new_addr, u64 len);
+/*
+ * Move what is mapped at [old, old+len) of vma to [new, new+len) of new_vma. Bytes moved; less than
+ * len: no memory for tables.
+ */
+u64 move_page_tables(struct vm_area_struct *vma, u64 old_addr, struct vm_area_struct *new_vma,
+		     u64 new_addr, u64 len);
 
 /* --- shmem.c --- */
 

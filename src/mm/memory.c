@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page-table entries of user memory: what faults put in, what unmapping takes out, what fork copies.
+ * Page-table entries of user memory: what faults put in, what unmapping takes out, what fork
+ * copies.
  *
- * fault.c, munmap, mprotect, mremap, fork and get_user_page() call it with mmap_lock held. It calls the buddy allocator, the owners'
- * ->fault and ->page_mkwrite, and the TLB flush. It knows no files and no signals: a result is a VM_FAULT_* mask.
+ * fault.c, munmap, mprotect, mremap, fork and get_user_page() call it with mmap_lock held. It calls
+ * the buddy allocator, the owners' ->fault and ->page_mkwrite, and the TLB flush. It knows no files
+ * and no signals: a result is a VM_FAULT_* mask.
  *
  * One page of a private heap through its life (PTE bits; E: PageAnonExclusive, n refs):
  *
@@ -14,22 +16,29 @@
  *	parent writes        1 ref: the same frame again, rw-, E           no copy
  *	munmap               PTE 0, flush, put: the frame goes back
  *
- *	M1 a PTE that counts a page holds one reference and one _mapcount; the zero page's is marked special and holds neither;
+ *	M1 a PTE that counts a page holds one reference and one _mapcount; the zero page's is marked
+ *	   special and holds neither;
  *	M2 rss_stat counts exactly the counted PTEs, anonymous ones as MM_ANONPAGES;
  *	M3 W is set in a private mapping's PTE only if its page is anonymous and exclusive;
- *	M4 a PTE changes only under page_table_lock; a PTE that loses rights or its frame is flushed before anybody relies on it;
- *	M5 what was decided on an entry is done only if the entry is still the same when the lock is taken again (allocation and ->fault
- *	   happen without it);
+ *	M4 a PTE changes only under page_table_lock; a PTE that loses rights or its frame is flushed
+ *	   before anybody relies on it;
+ *	M5 what was decided on an entry is done only if the entry is still the same when the lock is
+ *	   taken again (allocation and ->fault happen without it);
  *	M6 E goes at fork and comes back only when the faulting PTE holds the last reference.
  *
- * A second fault on the same page by another thread finds M5's check false and simply returns: the access is tried again.
+ * A second fault on the same page by another thread finds M5's check false and simply returns: the
+ * access is tried again.
  *
  * Units: addresses in bytes, counters in pages.
  * Owner: vmf->page's reference passes from ->fault to here.
- * Locking: mmap_lock shared (faults) or exclusive; page_table_lock inside. ->fault and allocations without page_table_lock.
- * Errors: VM_FAULT_OOM leaves the entry as it was; copy_page_range's -ENOMEM leaves a child that exit_mmap can take down.
- * Time: COST_FAULT_WORK a fault, COST_PTE_COPY an entry copied or zapped, clearing and copying by the allocator's helpers.
- * Source: Linux 6.1 mm/memory.c (do_anonymous_page, do_wp_page, do_fault, copy_pte_range, zap_pte_range), mm/mremap.c.
+ * Locking: mmap_lock shared (faults) or exclusive; page_table_lock inside. ->fault and allocations
+ * without page_table_lock.
+ * Errors: VM_FAULT_OOM leaves the entry as it was; copy_page_range's -ENOMEM leaves a child that
+ * exit_mmap can take down.
+ * Time: COST_FAULT_WORK a fault, COST_PTE_COPY an entry copied or zapped, clearing and copying by
+ * the allocator's helpers.
+ * Source: Linux 6.1 mm/memory.c (do_anonymous_page, do_wp_page, do_fault, copy_pte_range,
+ * zap_pte_range), mm/mremap.c.
  */
 #include "hw/cpu.h"
 #include "kernel/percpu/layout.h"
@@ -53,7 +62,8 @@ static int rss_kind(const struct vm_area_struct *vma, const struct page *page)
 
 u64 get_mm_rss(const struct mm_struct *mm)
 {
-	return (u64)(mm->rss_stat[MM_FILEPAGES] + mm->rss_stat[MM_ANONPAGES] + mm->rss_stat[MM_SHMEMPAGES]);
+	return (u64)(mm->rss_stat[MM_FILEPAGES] + mm->rss_stat[MM_ANONPAGES] +
+		     mm->rss_stat[MM_SHMEMPAGES]);
 }
 
 static void rss_add(struct mm_struct *mm, int kind, s64 pages)
@@ -106,7 +116,10 @@ static vm_fault_t map_zero_page(struct vm_fault *vmf)
 	return 0;
 }
 
-/* Put vmf->cow_page, filled, where orig_pte was, which counted `old` (NULL: nothing). Takes over cow_page's reference. */
+/*
+ * Put vmf->cow_page, filled, where orig_pte was, which counted `old` (NULL: nothing). Takes over
+ * cow_page's reference.
+ */
 static vm_fault_t install_anon(struct vm_fault *vmf, struct page *old)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -162,7 +175,10 @@ static vm_fault_t wp_page_copy(struct vm_fault *vmf, struct page *old)
 	return install_anon(vmf, old);
 }
 
-/* A shared mapping's page is written for the first time: its owner hears of it, then the same page becomes writable. */
+/*
+ * A shared mapping's page is written for the first time: its owner hears of it, then the same page
+ * becomes writable.
+ */
 static vm_fault_t wp_page_shared(struct vm_fault *vmf, struct page *page)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -210,7 +226,8 @@ static vm_fault_t do_wp_page(struct vm_fault *vmf)
 	}
 	get_page(page);
 	pte_unlock(vmf);
-	ret = vma->vm_flags & (VM_SHARED | VM_MAYSHARE) ? wp_page_shared(vmf, page) : wp_page_copy(vmf, page);
+	ret = vma->vm_flags & (VM_SHARED | VM_MAYSHARE) ? wp_page_shared(vmf, page) :
+							  wp_page_copy(vmf, page);
 	put_page(page);
 	return ret;
 }
@@ -281,7 +298,8 @@ static vm_fault_t do_shared_fault(struct vm_fault *vmf)
 		}
 	}
 	SetPageDirty(vmf->page);
-	return ret | map_file_page(vmf, maybe_mkwrite(mk_pte(vmf->page, vma->vm_page_prot) | PTE_D, vma));
+	return ret |
+	       map_file_page(vmf, maybe_mkwrite(mk_pte(vmf->page, vma->vm_page_prot) | PTE_D, vma));
 }
 
 static vm_fault_t do_fault(struct vm_fault *vmf)
@@ -299,7 +317,10 @@ static vm_fault_t do_fault(struct vm_fault *vmf)
 vm_fault_t handle_mm_fault(struct vm_area_struct *vma, u64 address, u32 flags)
 {
 	struct vm_fault vmf = {
-		.vma = vma, .address = address & PAGE_MASK, .real_address = address, .flags = flags,
+		.vma = vma,
+		.address = address & PAGE_MASK,
+		.real_address = address,
+		.flags = flags,
 		.pgoff = linear_page_index(vma, address & PAGE_MASK),
 	};
 	vm_fault_t ret;
@@ -345,7 +366,8 @@ static void zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma, u6
 		if (tlb_full(tlb))
 			tlb_flush_mmu(tlb);
 		spin_lock(&vma->vm_mm->page_table_lock);
-		for (pte = pte_find(vma->vm_mm, start); start < end && !tlb_full(tlb); start += PAGE_SIZE, pte++) {
+		for (pte = pte_find(vma->vm_mm, start); start < end && !tlb_full(tlb);
+		     start += PAGE_SIZE, pte++) {
 			if (pte_none(*pte))
 				continue;
 			zap_pte(tlb, vma, pte, start);
@@ -357,8 +379,9 @@ static void zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma, u6
 }
 
 /*
- * The next address in [addr, end) whose pte table exists, and where that table's span ends in *stop; end when there is none.
- * Empty tops and middles are skipped whole, so a sparse range costs its tables, not its size.
+ * The next address in [addr, end) whose pte table exists, and where that table's span ends in
+ * *stop; end when there is none. Empty tops and middles are skipped whole, so a sparse range costs
+ * its tables, not its size.
  */
 static u64 next_pte_table(struct mm_struct *mm, u64 addr, u64 end, u64 *stop)
 {
@@ -414,7 +437,8 @@ static pte_t changed_pte(const struct vm_area_struct *vma, pte_t pte)
 
 	pte = pte_modify(pte, vma->vm_page_prot);
 	/* A page that is this PTE's alone need not fault again to become writable (M3). */
-	if ((vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && page && PageAnon(page) && PageAnonExclusive(page))
+	if ((vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && page && PageAnon(page) &&
+	    PageAnonExclusive(page))
 		pte |= PTE_W;
 	return pte;
 }
@@ -448,7 +472,9 @@ void change_protection(struct vm_area_struct *vma, u64 start, u64 end)
 
 /* --- fork --- */
 
-/* Both sides of a private page lose W; the child's copy is not young, of a shared page not dirty. */
+/*
+ * Both sides of a private page lose W; the child's copy is not young, of a shared page not dirty.
+ */
 static void copy_pte(struct vm_area_struct *dst, struct vm_area_struct *src, pte_t *to, pte_t *from)
 {
 	struct page *page = vm_normal_page(*from);
@@ -469,7 +495,10 @@ static void copy_pte(struct vm_area_struct *dst, struct vm_area_struct *src, pte
 	rss_add(dst->vm_mm, rss_kind(dst, page), 1);
 }
 
-/* File pages that nobody copied come back by faulting; only what exists nowhere else has to be copied now. */
+/*
+ * File pages that nobody copied come back by faulting; only what exists nowhere else has to be
+ * copied now.
+ */
 static bool vma_needs_copy(const struct vm_area_struct *src)
 {
 	return src->anon_vma || (src->vm_flags & (VM_PFNMAP | VM_MIXEDMAP));
@@ -524,14 +553,18 @@ static void move_ptes(struct vm_area_struct *vma, u64 old_addr, u64 new_addr, u6
 		*from = 0;
 		moved++;
 	}
-	/* Before the lock goes: nobody may write through the old address to a page that the new one has. */
+	/*
+	 * Before the lock goes: nobody may write through the old address to a page that the new one
+	 * has.
+	 */
 	if (moved)
 		flush_tlb_range(vma, old_addr, old_addr + len);
 	spin_unlock(&mm->page_table_lock);
 	charge_n(COST_PTE_COPY, moved);
 }
 
-u64 move_page_tables(struct vm_area_struct *vma, u64 old_addr, struct vm_area_struct *new_vma, u64 new_addr, u64 len)
+u64 move_page_tables(struct vm_area_struct *vma, u64 old_addr, struct vm_area_struct *new_vma,
+		     u64 new_addr, u64 len)
 {
 	u64 done = 0, stop, old, piece;
 
@@ -541,7 +574,8 @@ u64 move_page_tables(struct vm_area_struct *vma, u64 old_addr, struct vm_area_st
 		if (done >= len)
 			break;
 		/* One pte table on both sides. */
-		piece = min(stop - old, span_end(new_addr + done, new_addr + len, PMD_SIZE) - (new_addr + done));
+		piece = min(stop - old, span_end(new_addr + done, new_addr + len, PMD_SIZE) -
+						(new_addr + done));
 		if (!pte_alloc_walk(new_vma->vm_mm, new_addr + done))
 			break;
 		move_ptes(vma, old, new_addr + done, piece);

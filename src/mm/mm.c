@@ -2,21 +2,27 @@
 /*
  * The life of an address space: made by exec, copied by fork, shared by threads, left by exit.
  *
- * exec calls mm_alloc() and exec_mmap(); fork and exit come through the task hooks registered here. It calls vma.c and memory.c to copy,
- * mmap.c to tear down, tlb.c to change tables.
+ * exec calls mm_alloc() and exec_mmap(); fork and exit come through the task hooks registered here.
+ * It calls vma.c and memory.c to copy, mmap.c to tear down, tlb.c to change tables.
  *
  *	sh forks:  sh.mm users 1  --dup_mm-->  child.mm users 1, 14 VMAs; 37 anonymous PTEs copied read-only on both sides, files left out
  *	child execs:  exec_mmap(new): child.mm users 0 -> exit_mmap: 37 pages lose a PTE each, tables freed, VMAs freed
  *	CPU 1 idles on child.mm's tables meanwhile (lazy): told by the flush, moves to init_mm; count 0 -> pgd and mm_struct freed
  *
  *	L1 mm_users counts who may touch the user half; at 0 exit_mmap has emptied it;
- *	L2 mm_count counts who may have its tables loaded or the structure in hand, all users being one; at 0 it is freed;
- *	L3 a dup_mm that failed half-way is an address space like any other and is torn down by exit_mmap;
- *	L4 before fork returns, no CPU can write to a page of the parent's that it shares now: the flush is at the end of dup_mmap.
+ *	L2 mm_count counts who may have its tables loaded or the structure in hand, all users being
+ *	   one; at 0 it is freed;
+ *	L3 a dup_mm that failed half-way is an address space like any other and is torn down by
+ *	   exit_mmap;
+ *	L4 before fork returns, no CPU can write to a page of the parent's that it shares now: the
+ *	   flush is at the end of dup_mmap.
  *
- * Units: pages in counters. Owner: counted. Locking: dup takes the old mmap_lock exclusively and the new one inside it.
- * Errors: NULL. Time: COST_PTE_COPY an entry, allocations, the flush; COST_FORK_WORK is the caller's.
- * Source: Linux 6.1 kernel/fork.c (dup_mmap, mmput), fs/exec.c (exec_mmap), arch/x86/mm/mmap.c (mmap_base).
+ * Units: pages in counters. Owner: counted. Locking: dup takes the old mmap_lock exclusively and
+ * the new one inside it.
+ * Errors: NULL. Time: COST_PTE_COPY an entry, allocations, the flush; COST_FORK_WORK is the
+ * caller's.
+ * Source: Linux 6.1 kernel/fork.c (dup_mmap, mmput), fs/exec.c (exec_mmap), arch/x86/mm/mmap.c
+ * (mmap_base).
  */
 #include "kernel/percpu/layout.h"
 #include "lib/errno.h"
@@ -50,7 +56,8 @@ struct mm_struct *mm_alloc(void)
 	mm->tlb_gen = 1;
 	spin_lock_init(&mm->page_table_lock);
 	init_rwsem(&mm->mmap_lock);
-	arch_pick_mmap_layout(mm, STACK_LIMIT_DEFAULT);
+	mm->mmap_base = TASK_SIZE - MIN_GAP;
+	mm->mmap_legacy_base = PAGE_ALIGN(TASK_SIZE / 3);
 	if (pgd_alloc(mm)) {
 		kmem_cache_free(r->mm_cachep, mm);
 		return NULL;
@@ -91,7 +98,9 @@ struct mm_struct *get_task_mm(struct task_struct *t)
 
 /* --- fork --- */
 
-/* The child's copy of one VMA with its pages. 0 or -ENOMEM; what was linked is exit_mmap's to free. */
+/*
+ * The child's copy of one VMA with its pages. 0 or -ENOMEM; what was linked is exit_mmap's to free.
+ */
 static int dup_vma(struct mm_struct *mm, struct vm_area_struct *old)
 {
 	struct vm_area_struct *vma;
@@ -230,7 +239,10 @@ static void mm_exit(struct task_struct *task)
 }
 
 static const struct task_hooks mm_task_hooks = {
-	.name = "mm", .fork = mm_fork, .unfork = mm_unfork, .exit = mm_exit,
+	.name = "mm",
+	.fork = mm_fork,
+	.unfork = mm_unfork,
+	.exit = mm_exit,
 };
 
 int mm_task_hooks_init(struct kernel *k)

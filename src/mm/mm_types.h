@@ -3,12 +3,15 @@
 #define MM_MM_TYPES_H
 
 /*
- * What an address space is made of: mm_struct, vm_area_struct, and what a fault hands to a mapping's owner.
+ * What an address space is made of: mm_struct, vm_area_struct, and what a fault hands to a
+ * mapping's owner.
  *
- * Every address here is a simulated one (u64, bytes); pgd is the host pointer to the top page table's frame.
+ * Every address here is a simulated one (u64, bytes); pgd is the host pointer to the top page
+ * table's frame.
  *
- * Protection: [I] immutable once visible, [m] mmap_lock (reading needs it shared, changing it exclusive), [p] page_table_lock,
- * [a] changed at once without a lock: no charge() stands between reading and writing it.
+ * Protection: [I] immutable once visible, [m] mmap_lock (reading needs it shared, changing it
+ * exclusive), [p] page_table_lock, [a] changed at once without a lock: no charge() stands between
+ * reading and writing it.
  */
 
 #include "kernel/locking/rwsem.h"
@@ -55,7 +58,8 @@ typedef u64 pgd_t;
 
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
-#define VM_STACK_FLAGS (VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | VM_GROWSDOWN)
+#define VM_STACK_FLAGS                                                                             \
+	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | VM_GROWSDOWN)
 #define VM_DATA_DEFAULT_FLAGS (VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 
 /* What a fault came to: a mask. */
@@ -64,7 +68,8 @@ typedef u32 vm_fault_t;
 #define VM_FAULT_SIGBUS 0x2u
 #define VM_FAULT_MAJOR 0x4u
 #define VM_FAULT_SIGSEGV 0x40u
-#define VM_FAULT_NOPAGE 0x100u /* the handler installed the PTE itself, or wants the access tried again */
+#define VM_FAULT_NOPAGE                                                                            \
+	0x100u /* the handler installed the PTE itself, or wants the access tried again */
 #define VM_FAULT_LOCKED 0x200u
 #define VM_FAULT_RETRY 0x400u /* mmap_lock was dropped: look the VMA up again */
 #define VM_FAULT_ERROR (VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)
@@ -78,15 +83,16 @@ typedef u32 vm_fault_t;
 /* One fault on its way through handle_mm_fault. */
 struct vm_fault {
 	struct vm_area_struct *vma;
-	u64 address;	 /* page-aligned */
+	u64 address; /* page-aligned */
 	u64 real_address;
-	u64 pgoff;	 /* page offset in the file */
-	u32 flags;	 /* FAULT_FLAG_* */
-	pmd_t *pmd;	 /* host pointer to the entry naming the table below */
-	pte_t *pte;	 /* host pointer, valid under page_table_lock */
-	pte_t orig_pte;	 /* as it was when the fault looked */
-	struct page *page;	/* ->fault returns the page here, with a reference the fault code then owns */
-	struct page *cow_page;	/* private copy under way */
+	u64 pgoff;	/* page offset in the file */
+	u32 flags;	/* FAULT_FLAG_* */
+	pmd_t *pmd;	/* host pointer to the entry naming the table below */
+	pte_t *pte;	/* host pointer, valid under page_table_lock */
+	pte_t orig_pte; /* as it was when the fault looked */
+	struct page *
+		page; /* ->fault returns the page here, with a reference the fault code then owns */
+	struct page *cow_page; /* private copy under way */
 };
 
 /*
@@ -106,19 +112,19 @@ struct vm_operations_struct {
 
 /* One contiguous range of one kind: [vm_start, vm_end). */
 struct vm_area_struct {
-	u64 vm_start, vm_end;	/* [m] multiples of PAGE_SIZE */
+	u64 vm_start, vm_end;			  /* [m] multiples of PAGE_SIZE */
 	struct vm_area_struct *vm_next, *vm_prev; /* [m] by address */
-	struct rb_node vm_rb;	/* [m] */
-	u64 rb_subtree_gap;	/* [m] largest free gap before any VMA of this subtree, bytes */
-	struct mm_struct *vm_mm; /* [I] */
-	u64 vm_page_prot;	/* [m] PTE bits of a fresh mapping */
-	u64 vm_flags;		/* [m] VM_* */
+	struct rb_node vm_rb;			  /* [m] */
+	u64 rb_subtree_gap;	   /* [m] largest free gap before any VMA of this subtree, bytes */
+	struct mm_struct *vm_mm;   /* [I] */
+	u64 vm_page_prot;	   /* [m] PTE bits of a fresh mapping */
+	u64 vm_flags;		   /* [m] VM_* */
 	struct anon_vma *anon_vma; /* [m]; set under the shared lock with page_table_lock */
-	u32 anon_vma_chain_len;	/* entries its anon_vma chain has: 0 untouched, 1 own, more after forks */
+	u32 anon_vma_chain_len; /* entries its anon_vma chain has: 0 untouched, 1 own, more after forks */
 	u32 pad;
 	const struct vm_operations_struct *vm_ops;
-	u64 vm_pgoff;		/* [m] pages into vm_file; private anonymous: vm_start >> 12 at creation */
-	struct file *vm_file;	/* reference held, or NULL */
+	u64 vm_pgoff; /* [m] pages into vm_file; private anonymous: vm_start >> 12 at creation */
+	struct file *vm_file;	   /* reference held, or NULL */
 	struct shm_object *vm_shm; /* shared anonymous memory: reference held, or NULL */
 	void *vm_private_data;
 };
@@ -137,28 +143,28 @@ struct mm_struct {
 	u64 task_size;		     /* [I] */
 	pgd_t *pgd;		     /* [I] host pointer to the top table */
 	u64 pgd_pa;		     /* [I] what CR3 holds */
-	u32 mm_users;		     /* [a] tasks and others using the user half; 0: exit_mmap has run */
-	u32 mm_count;		     /* [a] references to the structure, all users counting as one */
-	u32 map_count;		     /* [m] VMAs */
+	u32 mm_users;  /* [a] tasks and others using the user half; 0: exit_mmap has run */
+	u32 mm_count;  /* [a] references to the structure, all users counting as one */
+	u32 map_count; /* [m] VMAs */
 	u32 def_pad;
 	spinlock_t page_table_lock;
 	struct rw_semaphore mmap_lock;
 
 	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages [m] */
-	u64 hiwater_rss, hiwater_vm; /* pages */
-	s64 rss_stat[NR_MM_COUNTERS]; /* pages [p] */
-	u64 pgtables_bytes;	     /* [p] user-half tables below the top */
+	u64 hiwater_rss, hiwater_vm;			     /* pages */
+	s64 rss_stat[NR_MM_COUNTERS];			     /* pages [p] */
+	u64 pgtables_bytes; /* [p] user-half tables below the top */
 	u64 def_flags;
 
 	u64 start_code, end_code, start_data, end_data; /* set by exec [m] */
 	u64 start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;
-	u64 saved_auxv[2 * 24];	     /* as exec pushed it, for /proc/PID/auxv */
+	u64 saved_auxv[2 * 24]; /* as exec pushed it, for /proc/PID/auxv */
 
-	struct file *exe_file;	     /* reference held */
-	u64 flags;		     /* free for floor 8 (dumpable...) */
-	u64 ctx_id;		     /* [I] unique in the machine's life, from 1 */
-	u64 tlb_gen;		     /* [a] +1 at every change that some TLB must hear of */
+	struct file *exe_file;		  /* reference held */
+	u64 flags;			  /* free for floor 8 (dumpable...) */
+	u64 ctx_id;			  /* [I] unique in the machine's life, from 1 */
+	u64 tlb_gen;			  /* [a] +1 at every change that some TLB must hear of */
 	u64 cpu_bitmap[MM_CPUMASK_WORDS]; /* [a] CPUs whose loaded mm this is */
 };
 

@@ -2,7 +2,10 @@
 #ifndef MM_MMAN_H
 #define MM_MMAN_H
 
-/* The numbers of the memory system calls, as x86-64 Linux has them (uapi asm-generic/mman.h, mman-common.h, x86 mman.h). */
+/*
+ * The numbers of the memory system calls, as x86-64 Linux has them (uapi asm-generic/mman.h,
+ * mman-common.h, x86 mman.h).
+ */
 
 #define PROT_NONE 0x0ull
 #define PROT_READ 0x1ull

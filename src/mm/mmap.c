@@ -2,8 +2,8 @@
 /*
  * mmap, munmap, brk, stack growth: where ranges go, and what they may be.
  *
- * System calls, exec and the fault handler (stacks) call it. It calls vma.c for the VMAs, memory.c and pgtable.c to empty ranges, and the
- * file owner through mm_file_ops.
+ * System calls, exec and the fault handler (stacks) call it. It calls vma.c for the VMAs, memory.c
+ * and pgtable.c to empty ranges, and the file owner through mm_file_ops.
  *
  *	0000000000400000  text, data, bss       exec, MAP_FIXED
  *	start_brk -> brk                        heap, up, one private anonymous VMA
@@ -12,18 +12,22 @@
  *	                  128 MiB .. gap        for the stack: its limit and its guard gap
  *	00007ffffffff000  stack, down, 256 pages always free below it
  *
- * Top-down search in a tree of n VMAs visits O(log n) nodes where gaps allow: right subtree first if its gaps begin low enough
- * and one is large enough, then the node's own gap, then left; below low_limit nothing is looked at.
+ * Top-down search in a tree of n VMAs visits O(log n) nodes where gaps allow: right subtree first
+ * if its gaps begin low enough and one is large enough, then the node's own gap, then left; below
+ * low_limit nothing is looked at.
  *
- *	P1 the order of errors is Linux's: length, overflow, pgoff, count, place, exists, locking, file, type, limits;
+ *	P1 the order of errors is Linux's: length, overflow, pgoff, count, place, exists, locking,
+ *	   file, type, limits;
  *	P2 MAP_FIXED unmaps first and may so lose the old range when it fails later, as in Linux;
- *	P3 committed_pages counts the pages of all VM_ACCOUNT VMAs; total_vm and its parts count all pages;
+ *	P3 committed_pages counts the pages of all VM_ACCOUNT VMAs; total_vm and its parts count all
+ *	   pages;
  *	P4 a range below mmap_min_addr is never given out.
  *
  * Linux lets CAP_SYS_RAWIO below mmap_min_addr; here nobody may.
  *
  * Units: addresses and lengths in bytes, pgoff in pages.
- * Owner: a VMA holds its own file reference. Locking: mmap_lock exclusive, taken by vm_* and ksys_*.
+ * Owner: a VMA holds its own file reference. Locking: mmap_lock exclusive, taken by vm_* and
+ * ksys_*.
  * Errors: negative errno; a failed call leaves at most a split that no access can tell.
  * Time: slab and page-table charges; the system call row covers the rest.
  * Source: Linux 6.1 mm/mmap.c, arch/x86/mm/mmap.c; the gap search as of 5.15.
@@ -35,7 +39,8 @@
 #include "mm/pgtable.h"
 #include "sched/task.h"
 
-#define USER_TOP_END (1ull << 47) /* page tables' end of the user half; TASK_SIZE is one page less */
+#define USER_TOP_END                                                                               \
+	(1ull << 47) /* page tables' end of the user half; TASK_SIZE is one page less */
 #define MMAP_32BIT_LOW 0x40000000ull
 #define MMAP_32BIT_HIGH 0x80000000ull
 
@@ -72,7 +77,8 @@ bool may_expand_vm(struct mm_struct *mm, u64 flags, u64 pages)
 {
 	if (mm->total_vm + pages > mm_rlimit(RLIMIT_AS) >> PAGE_SHIFT)
 		return false;
-	return !is_data_mapping(flags) || mm->data_vm + pages <= mm_rlimit(RLIMIT_DATA) >> PAGE_SHIFT;
+	return !is_data_mapping(flags) ||
+	       mm->data_vm + pages <= mm_rlimit(RLIMIT_DATA) >> PAGE_SHIFT;
 }
 
 int vm_enough_memory(u64 pages)
@@ -103,7 +109,9 @@ int mlock_future_check(struct mm_struct *mm, u64 flags, u64 len)
 {
 	if (!(flags & VM_LOCKED))
 		return 0;
-	return mm->locked_vm + (len >> PAGE_SHIFT) > mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT ? -EAGAIN : 0;
+	return mm->locked_vm + (len >> PAGE_SHIFT) > mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT ?
+		       -EAGAIN :
+		       0;
 }
 
 /* --- finding a place --- */
@@ -126,7 +134,8 @@ static u64 gap_start(const struct vm_area_struct *vma)
 }
 
 /* [*start, *end): the gap before vma cut to the limits. True when it holds the length. */
-static bool gap_fits(const struct vm_area_struct *vma, const struct unmapped_area *w, u64 *start, u64 *end)
+static bool gap_fits(const struct vm_area_struct *vma, const struct unmapped_area *w, u64 *start,
+		     u64 *end)
 {
 	*start = max(gap_start(vma), w->low);
 	*end = min(vm_start_gap(vma), w->high);
@@ -151,7 +160,8 @@ static s64 unmapped_area_topdown(struct mm_struct *mm, const struct unmapped_are
 		struct rb_node *child;
 
 		/* Gaps to the right begin at vm_end or above. */
-		if (!from_right && vma->vm_end <= w->high - w->length && subtree_may_fit(node->rb_right, w->length)) {
+		if (!from_right && vma->vm_end <= w->high - w->length &&
+		    subtree_may_fit(node->rb_right, w->length)) {
 			node = node->rb_right;
 			continue;
 		}
@@ -186,7 +196,8 @@ static s64 unmapped_area(struct mm_struct *mm, const struct unmapped_area *w)
 		struct rb_node *child;
 
 		/* Gaps to the left end at gap_start or below. */
-		if (!from_left && vma->vm_start >= w->low + w->length && subtree_may_fit(node->rb_left, w->length)) {
+		if (!from_left && vma->vm_start >= w->low + w->length &&
+		    subtree_may_fit(node->rb_left, w->length)) {
 			node = node->rb_left;
 			continue;
 		}
@@ -250,9 +261,11 @@ s64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, u64 flags)
 		return addr < kern()->params.mmap_min_addr ? -EPERM : (s64)addr;
 	}
 	addr &= PAGE_MASK;
-	if (addr && addr <= TASK_SIZE - len && !((flags & MAP_32BIT) && addr + len > MMAP_32BIT_HIGH)) {
+	if (addr && addr <= TASK_SIZE - len &&
+	    !((flags & MAP_32BIT) && addr + len > MMAP_32BIT_HIGH)) {
 		vma = find_vma(mm, addr);
-		if (addr >= kern()->params.mmap_min_addr && (!vma || addr + len <= vm_start_gap(vma)))
+		if (addr >= kern()->params.mmap_min_addr &&
+		    (!vma || addr + len <= vm_start_gap(vma)))
 			return (s64)addr;
 	}
 	return search_topdown(mm, len, flags);
@@ -260,9 +273,13 @@ s64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, u64 flags)
 
 /* --- unmapping --- */
 
-/* Empty [start, end), whose VMAs from `first` on are off the tree; prev and next are the neighbours that stay. */
-static void unmap_region(struct mm_struct *mm, struct vm_area_struct *first, struct vm_area_struct *prev,
-			 struct vm_area_struct *next, u64 start, u64 end)
+/*
+ * Empty [start, end), whose VMAs from `first` on are off the tree; prev and next are the neighbours
+ * that stay.
+ */
+static void unmap_region(struct mm_struct *mm, struct vm_area_struct *first,
+			 struct vm_area_struct *prev, struct vm_area_struct *next, u64 start,
+			 u64 end)
 {
 	struct vm_area_struct *vma;
 	struct mmu_gather tlb;
@@ -270,7 +287,8 @@ static void unmap_region(struct mm_struct *mm, struct vm_area_struct *first, str
 	tlb_gather_mmu(&tlb, mm, false);
 	for (vma = first; vma; vma = vma->vm_next)
 		unmap_page_range(&tlb, vma, start, end);
-	free_pgtables(&tlb, start, end, prev ? prev->vm_end : 0, next ? next->vm_start : USER_TOP_END);
+	free_pgtables(&tlb, start, end, prev ? prev->vm_end : 0,
+		      next ? next->vm_start : USER_TOP_END);
 	tlb_flush_mmu(&tlb);
 }
 
@@ -298,7 +316,10 @@ static void remove_vma_list(struct mm_struct *mm, struct vm_area_struct *vma)
 	vm_unacct_memory(accounted);
 }
 
-/* Take the VMAs of [start, end), which begins and ends on their edges, off the tree, chained by vm_next. */
+/*
+ * Take the VMAs of [start, end), which begins and ends on their edges, off the tree, chained by
+ * vm_next.
+ */
 static struct vm_area_struct *detach_vmas(struct mm_struct *mm, struct vm_area_struct *vma, u64 end)
 {
 	struct vm_area_struct *first = vma, *last = NULL;
@@ -401,7 +422,10 @@ static u64 count_vma_pages_range(struct mm_struct *mm, u64 start, u64 end)
 	return pages;
 }
 
-/* The backing of a fresh VMA. 0 or negative errno, then nothing is held but what vm_area_free() drops. */
+/*
+ * The backing of a fresh VMA. 0 or negative errno, then nothing is held but what vm_area_free()
+ * drops.
+ */
 static int vma_attach_backing(struct vm_area_struct *vma, struct file *file)
 {
 	if (file) {
@@ -415,7 +439,8 @@ static int vma_attach_backing(struct vm_area_struct *vma, struct file *file)
 	return 0;
 }
 
-static s64 mmap_region(struct mm_struct *mm, struct file *file, u64 addr, u64 len, u64 vm_flags, u64 pgoff)
+static s64 mmap_region(struct mm_struct *mm, struct file *file, u64 addr, u64 len, u64 vm_flags,
+		       u64 pgoff)
 {
 	struct vma_attrs attrs = { .vm_flags = vm_flags, .file = file, .pgoff = pgoff };
 	struct vm_area_struct *vma, *prev;
@@ -438,7 +463,8 @@ static s64 mmap_region(struct mm_struct *mm, struct file *file, u64 addr, u64 le
 	}
 	find_vma_prev(mm, addr, &prev);
 	/* Fresh shared memory has an object of its own, so it never joins another's. */
-	vma = file || !(vm_flags & VM_SHARED) ? vma_merge(mm, prev, addr, addr + len, &attrs) : NULL;
+	vma = file || !(vm_flags & VM_SHARED) ? vma_merge(mm, prev, addr, addr + len, &attrs) :
+						NULL;
 	if (vma)
 		goto done;
 
@@ -467,7 +493,8 @@ unacct:
 
 static u64 calc_vm_prot_bits(u64 prot)
 {
-	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
 static u64 calc_vm_flag_bits(u64 flags)
@@ -475,24 +502,29 @@ static u64 calc_vm_flag_bits(u64 flags)
 	return (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) | (flags & MAP_LOCKED ? VM_LOCKED : 0);
 }
 
-/* The part of do_mmap's checks that depends on what is mapped. *vm_flags and *pgoff are adjusted. */
-static int check_map_type(struct file *file, u64 addr, u64 prot, u64 flags, u64 *vm_flags, u64 *pgoff)
+/*
+ * The part of do_mmap's checks that depends on what is mapped. *vm_flags and *pgoff are adjusted.
+ */
+static int check_map_type(struct file *file, u64 addr, u64 prot, u64 flags, u64 *vm_flags,
+			  u64 *pgoff)
 {
 	u64 type = flags & MAP_TYPE;
 
 	if (type != MAP_PRIVATE && type != MAP_SHARED && !(file && type == MAP_SHARED_VALIDATE))
 		return -EINVAL;
 	if (file) {
-		const u64 known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |
-				  MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |
-				  MAP_FIXED_NOREPLACE;
+		const u64 known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |
+				  MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |
+				  MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE;
 		int err;
 
 		if (type == MAP_SHARED_VALIDATE && (flags & ~known))
 			return -EOPNOTSUPP;
 		if (type != MAP_PRIVATE)
 			*vm_flags |= VM_SHARED | VM_MAYSHARE;
-		err = mm_root()->file_ops.may_map ? mm_root()->file_ops.may_map(file, prot, flags, vm_flags) : -ENODEV;
+		err = mm_root()->file_ops.may_map ?
+			      mm_root()->file_ops.may_map(file, prot, flags, vm_flags) :
+			      -ENODEV;
 		if (err)
 			return err;
 		return *vm_flags & VM_GROWSDOWN ? -EINVAL : 0;
@@ -541,7 +573,8 @@ s64 do_mmap(struct file *file, u64 addr, u64 len, u64 prot, u64 flags, u64 pgoff
 	if ((flags & MAP_FIXED_NOREPLACE) && find_vma_intersection(mm, addr, addr + len))
 		return -EEXIST;
 
-	vm_flags = calc_vm_prot_bits(prot) | calc_vm_flag_bits(flags) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	vm_flags = calc_vm_prot_bits(prot) | calc_vm_flag_bits(flags) | mm->def_flags | VM_MAYREAD |
+		   VM_MAYWRITE | VM_MAYEXEC;
 	if ((flags & MAP_LOCKED) && !mm_rlimit(RLIMIT_MEMLOCK))
 		return -EPERM;
 	err = mlock_future_check(mm, vm_flags, len);
@@ -553,7 +586,8 @@ s64 do_mmap(struct file *file, u64 addr, u64 len, u64 prot, u64 flags, u64 pgoff
 	if (flags & MAP_NORESERVE)
 		vm_flags |= VM_NORESERVE;
 	at = mmap_region(mm, file, addr, len, vm_flags, pgoff);
-	if (at >= 0 && populate && ((vm_flags & VM_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+	if (at >= 0 && populate &&
+	    ((vm_flags & VM_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
 		*populate = len;
 	return at;
 }
@@ -583,8 +617,8 @@ s64 vm_mmap(struct file *file, u64 addr, u64 len, u64 prot, u64 flags, u64 offse
 }
 
 /* Insert a VMA that mmap does not know. */
-static int insert_new_vma(struct mm_struct *mm, u64 start, u64 end, u64 vm_flags, const struct vm_operations_struct *ops,
-			  void *private_data)
+static int insert_new_vma(struct mm_struct *mm, u64 start, u64 end, u64 vm_flags,
+			  const struct vm_operations_struct *ops, void *private_data)
 {
 	struct vm_area_struct *vma, *prev;
 
@@ -607,8 +641,8 @@ static int insert_new_vma(struct mm_struct *mm, u64 start, u64 end, u64 vm_flags
 	return 0;
 }
 
-int install_special_mapping(struct mm_struct *mm, u64 addr, u64 len, u64 vm_flags, const struct vm_operations_struct *ops,
-			    void *private_data)
+int install_special_mapping(struct mm_struct *mm, u64 addr, u64 len, u64 vm_flags,
+			    const struct vm_operations_struct *ops, void *private_data)
 {
 	return insert_new_vma(mm, addr, addr + len, vm_flags | VM_DONTEXPAND, ops, private_data);
 }
@@ -633,7 +667,8 @@ int mm_map_stack(struct mm_struct *mm, u64 start, u64 end, u64 flags)
 int do_brk_flags(struct mm_struct *mm, u64 addr, u64 len, u64 flags)
 {
 	struct vma_attrs attrs = {
-		.vm_flags = VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm->def_flags | flags, .pgoff = addr >> PAGE_SHIFT,
+		.vm_flags = VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm->def_flags | flags,
+		.pgoff = addr >> PAGE_SHIFT,
 	};
 	struct vm_area_struct *prev, *vma;
 	u64 pages = len >> PAGE_SHIFT;
@@ -645,7 +680,8 @@ int do_brk_flags(struct mm_struct *mm, u64 addr, u64 len, u64 flags)
 		return -EAGAIN;
 	if (do_munmap(mm, addr, len))
 		return -ENOMEM;
-	if (!may_expand_vm(mm, attrs.vm_flags, pages) || mm->map_count > MAX_MAP_COUNT || vm_enough_memory(pages))
+	if (!may_expand_vm(mm, attrs.vm_flags, pages) || mm->map_count > MAX_MAP_COUNT ||
+	    vm_enough_memory(pages))
 		return -ENOMEM;
 	find_vma_prev(mm, addr, &prev);
 	if (!vma_merge(mm, prev, addr, addr + len, &attrs)) {
@@ -685,7 +721,8 @@ static bool brk_within_rlimit(const struct mm_struct *mm, u64 brk)
 {
 	u64 limit = mm_rlimit(RLIMIT_DATA);
 
-	return limit == RLIM_INFINITY || (brk - mm->start_brk) + (mm->end_data - mm->start_data) <= limit;
+	return limit == RLIM_INFINITY ||
+	       (brk - mm->start_brk) + (mm->end_data - mm->start_data) <= limit;
 }
 
 /* Can the heap end at newbrk? Its pages, and one more, must lie below the next VMA's guard gap. */
@@ -710,7 +747,8 @@ u64 ksys_brk(u64 brk)
 		if (do_munmap(mm, newbrk, oldbrk - newbrk))
 			goto out;
 	} else if (newbrk > oldbrk) {
-		if (!brk_has_room(mm, oldbrk, newbrk) || do_brk_flags(mm, oldbrk, newbrk - oldbrk, 0))
+		if (!brk_has_room(mm, oldbrk, newbrk) ||
+		    do_brk_flags(mm, oldbrk, newbrk - oldbrk, 0))
 			goto out;
 	}
 	mm->brk = brk;
@@ -747,7 +785,8 @@ int expand_stack(struct vm_area_struct *vma, u64 addr)
 	if (addr < lowest_address())
 		return -EPERM;
 	/* A neighbour nobody can touch needs no gap; another stack keeps its own. */
-	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) && addr - prev->vm_end < STACK_GUARD_GAP)
+	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
+	    addr - prev->vm_end < STACK_GUARD_GAP)
 		return -ENOMEM;
 	if (prev && addr < prev->vm_end)
 		return -ENOMEM;

@@ -2,7 +2,8 @@
 /*
  * mprotect and madvise: a range changes what it may, or what is expected of it.
  *
- * System calls come here; it calls vma.c to cut and join, memory.c to change or drop what is mapped.
+ * System calls come here; it calls vma.c to cut and join, memory.c to change or drop what is
+ * mapped.
  *
  * mprotect(0x7f0000001000, 4096, PROT_READ) on one rw- VMA of three pages, and back:
  *
@@ -11,11 +12,13 @@
  *	C1 a range with a hole is changed up to the hole, then -ENOMEM;
  *	C2 no right is given that VM_MAY* withholds: -EACCES, what came before stays changed;
  *	C3 a private range that becomes writable is from then on accounted;
- *	C4 rights that went are gone on every CPU before the call returns (change_protection flushes); rights that came need no flush,
- *	   because a TLB entry that would deny is walked again.
+ *	C4 rights that went are gone on every CPU before the call returns (change_protection
+ *	   flushes); rights that came need no flush, because a TLB entry that would deny is walked
+ *	   again.
  *
  * Units: bytes. Owner: none kept. Locking: mmap_lock exclusive; shared for MADV_DONTNEED.
- * Errors: negative errno; a failed split leaves VMAs cut that no access can tell. Time: COST_PTE_COPY an entry, and the flush.
+ * Errors: negative errno; a failed split leaves VMAs cut that no access can tell. Time:
+ * COST_PTE_COPY an entry, and the flush.
  * Source: Linux 6.1 mm/mprotect.c, mm/madvise.c.
  */
 #include "lib/errno.h"
@@ -24,9 +27,11 @@
 #include "sched/task.h"
 
 /*
- * Give [start, end), inside vma, the flags: join a neighbour or cut. *pprev becomes the VMA that ends at `end` or beyond. 0 or -ENOMEM.
+ * Give [start, end), inside vma, the flags: join a neighbour or cut. *pprev becomes the VMA that
+ * ends at `end` or beyond. 0 or -ENOMEM.
  */
-static int vma_modify_flags(struct vm_area_struct *vma, struct vm_area_struct **pprev, u64 start, u64 end, u64 flags)
+static int vma_modify_flags(struct vm_area_struct *vma, struct vm_area_struct **pprev, u64 start,
+			    u64 end, u64 flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct vm_area_struct *prev = vma->vm_start < start ? vma : vma->vm_prev, *merged;
@@ -52,12 +57,14 @@ static int vma_modify_flags(struct vm_area_struct *vma, struct vm_area_struct **
 /* C3: pages to charge for the change, 0: none. */
 static u64 pages_to_account(u64 oldflags, u64 newflags, u64 pages)
 {
-	if (!(newflags & VM_WRITE) || (oldflags & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)))
+	if (!(newflags & VM_WRITE) ||
+	    (oldflags & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)))
 		return 0;
 	return pages;
 }
 
-static int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev, u64 start, u64 end, u64 newflags)
+static int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev, u64 start,
+			  u64 end, u64 newflags)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	u64 oldflags = vma->vm_flags, pages = (end - start) >> PAGE_SHIFT, charged;
@@ -66,7 +73,8 @@ static int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pp
 		*pprev = vma;
 		return 0;
 	}
-	if ((newflags & VM_WRITE) && !may_expand_vm(mm, newflags, pages) && may_expand_vm(mm, oldflags, pages))
+	if ((newflags & VM_WRITE) && !may_expand_vm(mm, newflags, pages) &&
+	    may_expand_vm(mm, oldflags, pages))
 		return -ENOMEM;
 	charged = pages_to_account(oldflags, newflags, pages);
 	if (charged) {
@@ -89,7 +97,8 @@ static int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pp
 static int mprotect_range(struct mm_struct *mm, u64 start, u64 end, u64 prot, u64 grows)
 {
 	struct vm_area_struct *vma = find_vma(mm, start), *prev;
-	const u64 bits = (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+	const u64 bits = (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+			 (prot & PROT_EXEC ? VM_EXEC : 0);
 	int err;
 
 	if (!vma)
@@ -106,7 +115,8 @@ static int mprotect_range(struct mm_struct *mm, u64 start, u64 end, u64 prot, u6
 		return -EINVAL;
 	}
 	while (start < end) {
-		u64 stop = min(vma->vm_end, end), newflags = bits | (vma->vm_flags & ~VM_ACCESS_FLAGS);
+		u64 stop = min(vma->vm_end, end),
+		    newflags = bits | (vma->vm_flags & ~VM_ACCESS_FLAGS);
 
 		/* VM_MAYx is VM_x four bits up. */
 		if ((newflags & ~(newflags >> 4)) & VM_ACCESS_FLAGS)
@@ -153,7 +163,8 @@ int do_mprotect(u64 start, u64 len, u64 prot)
 
 static bool madvise_known(int behavior)
 {
-	return (behavior >= MADV_NORMAL && behavior <= MADV_DONTNEED) || behavior == MADV_DONTFORK || behavior == MADV_DOFORK ||
+	return (behavior >= MADV_NORMAL && behavior <= MADV_DONTNEED) ||
+	       behavior == MADV_DONTFORK || behavior == MADV_DOFORK ||
 	       (behavior >= MADV_DONTDUMP && behavior <= MADV_KEEPONFORK);
 }
 
@@ -197,7 +208,8 @@ static int madvise_flags(const struct vm_area_struct *vma, int behavior, u64 *fl
 	return -EINVAL;
 }
 
-static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **pprev, u64 start, u64 end, int behavior)
+static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **pprev, u64 start,
+		       u64 end, int behavior)
 {
 	u64 flags = vma->vm_flags;
 	int err;

@@ -2,22 +2,26 @@
 /*
  * mremap: a mapping shrinks, grows where it stands, or moves with its pages.
  *
- * The system call comes here (realloc of large blocks does). It calls vma.c for the VMAs and memory.c to move page-table entries; no byte
- * is copied.
+ * The system call comes here (realloc of large blocks does). It calls vma.c for the VMAs and
+ * memory.c to move page-table entries; no byte is copied.
  *
  *	mremap(0x7f0000000000, 0x2000, 0x6000, MAYMOVE), the next VMA at 0x7f0000003000:
  *
  *	[7f0000000000-2000]  no room for 0x4000 more  ->  get_unmapped_area: 7effffff0000
  *	new VMA [7effffff0000-6000], same family and offset; PTEs moved; flush; old range unmapped
  *
- *	R1 the entry is in exactly one of the two tables whenever page_table_lock is free, and the old translation is flushed before;
- *	R2 when tables for the new place cannot be had, what was moved goes back (its tables are there), and the call fails: -ENOMEM;
- *	R3 anonymous pages keep their page offset, so a moved VMA merges only with what it came from; an untouched one takes the
- *	   offset of its new place.
+ *	R1 the entry is in exactly one of the two tables whenever page_table_lock is free, and the
+ *	   old translation is flushed before;
+ *	R2 when tables for the new place cannot be had, what was moved goes back (its tables are
+ *	   there), and the call fails: -ENOMEM;
+ *	R3 anonymous pages keep their page offset, so a moved VMA merges only with what it came
+ *	   from; an untouched one takes the offset of its new place.
  *
- * MREMAP_DONTUNMAP is not there: -EINVAL, as before Linux 5.7. Entries move one by one; Linux moves whole tables where aligned.
+ * MREMAP_DONTUNMAP is not there: -EINVAL, as before Linux 5.7. Entries move one by one; Linux moves
+ * whole tables where aligned.
  *
- * Units: bytes. Owner: none kept. Locking: mmap_lock exclusive. Errors: in Linux's order. Time: COST_PTE_COPY an entry, the flush.
+ * Units: bytes. Owner: none kept. Locking: mmap_lock exclusive. Errors: in Linux's order. Time:
+ * COST_PTE_COPY an entry, the flush.
  * Source: Linux 6.1 mm/mremap.c.
  */
 #include "kernel/percpu/layout.h"
@@ -70,13 +74,14 @@ static struct vm_area_struct *copy_vma(struct vm_area_struct *vma, u64 old_addr,
 	new->vm_start = addr;
 	new->vm_end = addr + len;
 	new->vm_pgoff = attrs.pgoff;
-	if (new->vm_ops && new->vm_ops->open)
+	if (new->vm_ops &&new->vm_ops->open)
 		new->vm_ops->open(new);
 	vma_link(mm, new);
 	return new;
 }
 
-static s64 move_vma(struct vm_area_struct *vma, u64 old_addr, u64 old_len, u64 new_len, u64 new_addr)
+static s64 move_vma(struct vm_area_struct *vma, u64 old_addr, u64 old_len, u64 new_len,
+		    u64 new_addr)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct vm_area_struct *new;
@@ -98,7 +103,8 @@ static s64 move_vma(struct vm_area_struct *vma, u64 old_addr, u64 old_len, u64 n
 	moved = move_page_tables(vma, old_addr, new, new_addr, old_len);
 	if (moved < old_len) {
 		if (move_page_tables(new, new_addr, vma, old_addr, moved) < moved)
-			machine_panic(this_machine(), "mremap: the tables at %#llx are gone", (unsigned long long)old_addr);
+			machine_panic(this_machine(), "mremap: the tables at %#llx are gone",
+				      (unsigned long long)old_addr);
 		do_munmap(mm, new_addr, new_len); /* on failure an empty mapping stays, accounted */
 		return -ENOMEM;
 	}
@@ -170,7 +176,8 @@ static s64 mremap_to(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_addr, 
 	return at < 0 ? at : move_vma(vma, addr, old_len, new_len, (u64)at);
 }
 
-static s64 mremap_locked(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
+static s64 mremap_locked(struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, u64 flags,
+			 u64 new_addr)
 {
 	struct vm_area_struct *vma = find_vma_intersection(mm, addr, addr + 1);
 	s64 at;
@@ -213,7 +220,8 @@ s64 ksys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 		return -EINVAL;
 	mmap_write_lock(mm);
 	ret = mremap_locked(mm, addr, old_len, new_len, flags, new_addr);
-	locked = ret >= 0 && new_len > old_len && find_vma_intersection(mm, (u64)ret, (u64)ret + 1) &&
+	locked = ret >= 0 && new_len > old_len &&
+		 find_vma_intersection(mm, (u64)ret, (u64)ret + 1) &&
 		 (find_vma(mm, (u64)ret)->vm_flags & VM_LOCKED);
 	mmap_write_unlock(mm);
 	if (locked)

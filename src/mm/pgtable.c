@@ -2,25 +2,31 @@
 /*
  * Page tables of user address spaces: finding, making and freeing them.
  *
- * Faults, fork and mremap call it to get at an entry; munmap and exit to free tables. It calls the buddy allocator for frames and
- * the gather in tlb.c so that no table is reused while a walker may still read it.
+ * Faults, fork and mremap call it to get at an entry; munmap and exit to free tables. It calls the
+ * buddy allocator for frames and the gather in tlb.c so that no table is reused while a walker may
+ * still read it.
  *
- * The tables on the way to 0x7ffff7fff000 (a frame number each; the walker of hw/mmu.c reads the same bytes):
+ * The tables on the way to 0x7ffff7fff000 (a frame number each; the walker of hw/mmu.c reads the
+ * same bytes):
  *
  *	mm->pgd 0x1a3[255] -> 0x1a4[511] -> 0x1a5[447] -> 0x1a6[511] -> data 0x2f0
  *	        0x1a3[273]  = the direct map's, [511] = the kernel image's: shared with init_mm, fixed at boot
  *
- *	G1 entries 0..255 of the top are the mm's own; 256..511 equal init_mm's for ever, so no kernel address ever faults for lack
- *	   of a copy;
- *	G2 an entry names a table iff it is not 0; tables are zeroed before they are linked, under page_table_lock;
- *	G3 tables are unlinked only with mmap_lock exclusive (or by the last user), and only when no VMA is left in their span: who holds
- *	   mmap_lock shared may keep a pointer to an entry and take page_table_lock later;
- *	G4 an unlinked table is freed after the TLB flush, paging-structure caches included (freed_tables).
+ *	G1 entries 0..255 of the top are the mm's own; 256..511 equal init_mm's for ever, so no
+ *	   kernel address ever faults for lack of a copy;
+ *	G2 an entry names a table iff it is not 0; tables are zeroed before they are linked, under
+ *	   page_table_lock;
+ *	G3 tables are unlinked only with mmap_lock exclusive (or by the last user), and only when no
+ *	   VMA is left in their span: who holds mmap_lock shared may keep a pointer to an entry and
+ *	   take page_table_lock later;
+ *	G4 an unlinked table is freed after the TLB flush, paging-structure caches included
+ *	   (freed_tables).
  *
  * Units: addresses in bytes; pgtables_bytes counts tables below the top.
  * Owner: every table page is the mm's, one reference, flag PG_table.
  * Locking: page_table_lock for linking; see G3.
- * Errors: NULL or -ENOMEM; what was linked on the way stays and is found by the next try or freed with the range.
+ * Errors: NULL or -ENOMEM; what was linked on the way stays and is found by the next try or freed
+ * with the range.
  * Time: the allocator's charges; freeing is charged with the flush.
  * Source: Intel SDM 3A 4.5; Linux 6.1 mm/memory.c (free_pgd_range, __pte_alloc).
  */
@@ -139,7 +145,8 @@ int pgd_alloc(struct mm_struct *mm)
 	if (!mm->pgd)
 		return -ENOMEM;
 	mm->pgd_pa = host_to_pa(mm->pgd);
-	memcpy(mm->pgd + USER_PGD_PTRS, kernel_mm->pgd + USER_PGD_PTRS, USER_PGD_PTRS * sizeof(pgd_t));
+	memcpy(mm->pgd + USER_PGD_PTRS, kernel_mm->pgd + USER_PGD_PTRS,
+	       USER_PGD_PTRS * sizeof(pgd_t));
 	return 0;
 }
 
@@ -151,8 +158,12 @@ void pgd_free(struct mm_struct *mm)
 
 /* --- freeing --- */
 
-/* Unlink the table at *entry, which spans `size` bytes around addr, if [floor, ceiling) holds the whole span. */
-static void free_table(struct mmu_gather *tlb, u64 *entry, u64 addr, u64 size, u64 floor, u64 ceiling)
+/*
+ * Unlink the table at *entry, which spans `size` bytes around addr, if [floor, ceiling) holds the
+ * whole span.
+ */
+static void free_table(struct mmu_gather *tlb, u64 *entry, u64 addr, u64 size, u64 floor,
+		       u64 ceiling)
 {
 	u64 start = addr & ~(size - 1), *table;
 	struct page *page;
@@ -173,7 +184,8 @@ static void free_table(struct mmu_gather *tlb, u64 *entry, u64 addr, u64 size, u
 	tlb_remove_page(tlb, page, start, start + size);
 }
 
-static void free_pmd_span(struct mmu_gather *tlb, u64 *pmds, u64 start, u64 end, u64 floor, u64 ceiling)
+static void free_pmd_span(struct mmu_gather *tlb, u64 *pmds, u64 start, u64 end, u64 floor,
+			  u64 ceiling)
 {
 	u64 next;
 
@@ -184,7 +196,8 @@ static void free_pmd_span(struct mmu_gather *tlb, u64 *pmds, u64 start, u64 end,
 	}
 }
 
-static void free_pud_span(struct mmu_gather *tlb, u64 *puds, u64 start, u64 end, u64 floor, u64 ceiling)
+static void free_pud_span(struct mmu_gather *tlb, u64 *puds, u64 start, u64 end, u64 floor,
+			  u64 ceiling)
 {
 	u64 next, *entry;
 

@@ -3,9 +3,10 @@
 #define MM_RMAP_H
 
 /*
- * How a frame knows that page tables map it: _mapcount counts PTEs, each PTE holds one reference. An anonymous page is marked in
- * bit 0 of mapping; AnonExclusive says that the one PTE that maps it may be made writable without asking anybody, which fork
- * takes away. (Finding the PTEs from the page comes with reclaim.) All under page_table_lock of the mapping mm.
+ * How a frame knows that page tables map it: _mapcount counts PTEs, each PTE holds one reference.
+ * An anonymous page is marked in bit 0 of mapping; AnonExclusive says that the one PTE that maps it
+ * may be made writable without asking anybody, which fork takes away. (Finding the PTEs from the
+ * page comes with reclaim.) All under page_table_lock of the mapping mm.
  */
 
 #include "mm/alloc/mmzone.h"
@@ -53,7 +54,10 @@ static inline void page_add_file_rmap(struct page *page)
 	if (page->_mapcount++ == 0)
 		mod_page_state(page, NR_FILE_MAPPED, 1);
 }
-/* A PTE is gone (its reference is the caller's to put). The last one strips what marked an anonymous page. */
+/*
+ * A PTE is gone (its reference is the caller's to put). The last one strips what marked an
+ * anonymous page.
+ */
 static inline void page_remove_rmap(struct page *page)
 {
 	BUG_ON(page->_mapcount <= 0);

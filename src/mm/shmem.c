@@ -2,20 +2,24 @@
 /*
  * Shared anonymous memory: what MAP_SHARED | MAP_ANONYMOUS maps, and fork's children share.
  *
- * do_mmap() makes an object, VMAs hold references (fork and split take more), the fault code asks shm_fault() for pages. It calls the slab and
- * buddy allocators only.
+ * do_mmap() makes an object, VMAs hold references (fork and split take more), the fault code asks
+ * shm_fault() for pages. It calls the slab and buddy allocators only.
  *
  *	parent's VMA [7f..0000,7f..4000) pgoff 0 --\
  *	                                            shm_object refs 2: index 0 -> page, 2 -> page
  *	child's VMA  [7f..0000,7f..4000) pgoff 0 --/
  *
  *	H1 an index holds at most one page for the object's life: all who map it see the same frame;
- *	H2 the object holds one reference to each page, each PTE another; they go when the last VMA goes.
+ *	H2 the object holds one reference to each page, each PTE another; they go when the last VMA
+ *	   goes.
  *
- * In Linux this is an unlinked tmpfs file; here it stands below the VFS, and maps shows Linux's name for it.
+ * In Linux this is an unlinked tmpfs file; here it stands below the VFS, and maps shows Linux's
+ * name for it.
  *
- * Units: index in pages. Owner: counted. Locking: shm->lock for the array, page allocation outside it.
- * Errors: VM_FAULT_OOM with nothing changed. Time: the allocators'. Source: Linux 6.1 mm/shmem.c (shmem_zero_setup).
+ * Units: index in pages. Owner: counted. Locking: shm->lock for the array, page allocation outside
+ * it.
+ * Errors: VM_FAULT_OOM with nothing changed. Time: the allocators'. Source: Linux 6.1 mm/shmem.c
+ * (shmem_zero_setup).
  */
 #include "lib/xarray.h"
 #include "mm/alloc/mmzone.h"
@@ -24,7 +28,7 @@
 
 struct shm_object {
 	u64 refs;
-	u64 nr_pages; /* [I] beyond is SIGBUS, as past the end of a file */
+	u64 nr_pages;	 /* [I] beyond is SIGBUS, as past the end of a file */
 	spinlock_t lock; /* of pages; held over node allocations */
 	struct xarray pages;
 };

@@ -2,8 +2,9 @@
 /*
  * Loading address spaces, PCIDs, and TLB shootdown.
  *
- * The scheduler calls switch_mm(); munmap, mprotect, fork, COW and exit call flush_tlb_mm_range() or a gather; vector 0xfb calls
- * call_function_ipi(). It calls the CPU model (CR3, INVLPG, INVPCID) and the local APIC.
+ * The scheduler calls switch_mm(); munmap, mprotect, fork, COW and exit call flush_tlb_mm_range()
+ * or a gather; vector 0xfb calls call_function_ipi(). It calls the CPU model (CR3, INVLPG, INVPCID)
+ * and the local APIC.
  *
  * Two CPUs, one process with two threads, CPU 0 unmaps a page (tlb_gen 7 -> 8):
  *
@@ -14,22 +15,28 @@
  *	spins, IF=1                           <----  waiting 1 -> 0, unspin
  *	put the page
  *
- * A slot more than one behind, or a range over 33 pages, drops the whole PCID. A slot that is not loaded is not told: it
- * finds itself behind when it is loaded again and reloads CR3 without the no-flush bit.
+ * A slot more than one behind, or a range over 33 pages, drops the whole PCID. A slot that is not
+ * loaded is not told: it finds itself behind when it is loaded again and reloads CR3 without the
+ * no-flush bit.
  *
- *	T1 a slot (ctx_id, tlb_gen) promises: this CPU's TLB has under that PCID nothing of the mm older than tlb_gen;
+ *	T1 a slot (ctx_id, tlb_gen) promises: this CPU's TLB has under that PCID nothing of the mm
+ *	   older than tlb_gen;
  *	T2 a CPU is in mm's mask from before it loads mm's CR3 until after it has loaded another;
- *	T3 a lazy CPU (kernel thread on a borrowed mm) uses no user address: it is skipped, and catches up when it stops being lazy;
- *	   only when tables were freed it is told, because the walker could still read them: it then moves to init_mm;
+ *	T3 a lazy CPU (kernel thread on a borrowed mm) uses no user address: it is skipped, and
+ *	   catches up when it stops being lazy; only when tables were freed it is told, because the
+ *	   walker could still read them: it then moves to init_mm;
  *	T4 a frame is put only after the flush that its PTE needed (struct mmu_gather);
- *	T5 the CPU whose mm is loaded holds a reference (mm_count), so CR3 never names a freed table;
- *	T6 one flush at a time per sending CPU (preemption off), and it waits with IF=1, so two senders answer each other.
+ *	T5 the CPU whose mm is loaded holds a reference (mm_count), so CR3 never names a freed
+ *	   table;
+ *	T6 one flush at a time per sending CPU (preemption off), and it waits with IF=1, so two
+ *	   senders answer each other.
  *
  * Units: addresses in bytes; PCID = slot + 1.
  * Owner: tlb_state is its CPU's; others only set a bit in requests and read info while it waits.
  * Locking: preemption off or IRQs off; tlb_gen and the mask change at once (no charge in between).
  * Errors: none.
- * Time: COST_INVLPG a page or COST_CR3_WRITE, COST_IPI for each CPU told; the sender's wait is real.
+ * Time: COST_INVLPG a page, or what MOV CR3 and the ICR write leave in pending_cost; the sender's
+ * wait is real.
  * Source: Linux 6.1 arch/x86/mm/tlb.c (switch_mm_irqs_off, flush_tlb_func, flush_tlb_mm_range).
  */
 #include "mm/tlbflush.h"
@@ -55,7 +62,8 @@ static void load_cr3(const struct mm_struct *mm, u16 asid, bool flush)
 	struct fault f;
 
 	if (!cpu_write_cr3(this_cpu(), make_cr3(mm, asid, flush), &f))
-		machine_panic(this_machine(), "CR3 %#llx refused", (unsigned long long)make_cr3(mm, asid, flush));
+		machine_panic(this_machine(), "CR3 %#llx refused",
+			      (unsigned long long)make_cr3(mm, asid, flush));
 }
 
 static void mask_set(struct mm_struct *mm, unsigned cpu)
@@ -115,7 +123,7 @@ static void load_mm(struct tlb_state *ts, struct mm_struct *next)
 		mmgrab(next);
 		mmdrop(old);
 	}
-	charge(COST_CR3_WRITE);
+	charge_cycles(0); /* MOV CR3 has left its cost */
 }
 
 void switch_mm(struct mm_struct *prev, struct mm_struct *next, struct task_struct *next_task)
@@ -169,7 +177,8 @@ static void flush_tlb_local(const struct flush_tlb_info *info)
 	gen = mm->tlb_gen;
 	if (slot->tlb_gen >= gen)
 		return;
-	if (info->end != TLB_FLUSH_ALL && info->new_tlb_gen == slot->tlb_gen + 1 && info->new_tlb_gen == gen) {
+	if (info->end != TLB_FLUSH_ALL && info->new_tlb_gen == slot->tlb_gen + 1 &&
+	    info->new_tlb_gen == gen) {
 		slot->tlb_gen = gen;
 		for (va = info->start; va < info->end; va += PAGE_SIZE)
 			tlb_flush_page(this_cpu(), va);
@@ -179,7 +188,7 @@ static void flush_tlb_local(const struct flush_tlb_info *info)
 		slot->tlb_gen = gen;
 		load_cr3(mm, ts->loaded_asid, true);
 		trace_tlb_flush(TLB_LOCAL_MM_SHOOTDOWN, TLB_FLUSH_ALL);
-		charge(COST_CR3_WRITE);
+		charge_cycles(0);
 	}
 }
 
@@ -238,15 +247,17 @@ static void flush_tlb_others(struct tlb_state *ts, const u64 *mask)
 	}
 	if (!ts->waiting)
 		return;
-	trace_tlb_flush(TLB_REMOTE_SEND_IPI, ts->info.end == TLB_FLUSH_ALL ? TLB_FLUSH_ALL :
-							(ts->info.end - ts->info.start) >> PAGE_SHIFT);
+	trace_tlb_flush(TLB_REMOTE_SEND_IPI, ts->info.end == TLB_FLUSH_ALL ?
+						     TLB_FLUSH_ALL :
+						     (ts->info.end - ts->info.start) >> PAGE_SHIFT);
 	while (ts->waiting) {
 		engine_spin(this_cpu());
 		charge(COST_LOCK_RETRY);
 	}
 }
 
-static void flush_range(struct mm_struct *mm, u64 start, u64 end, bool freed_tables, const u64 *mask)
+static void flush_range(struct mm_struct *mm, u64 start, u64 end, bool freed_tables,
+			const u64 *mask)
 {
 	struct tlb_state *ts;
 	u64 flags;
@@ -259,7 +270,12 @@ static void flush_range(struct mm_struct *mm, u64 start, u64 end, bool freed_tab
 	ts = this_tlb_state();
 	BUG_ON(ts->waiting);
 	ts->info = (struct flush_tlb_info){
-		.mm = mm, .start = start, .end = end, .new_tlb_gen = mm ? ++mm->tlb_gen : 0, .freed_tables = freed_tables, .kernel = !mm,
+		.mm = mm,
+		.start = start,
+		.end = end,
+		.new_tlb_gen = mm ? ++mm->tlb_gen : 0,
+		.freed_tables = freed_tables,
+		.kernel = !mm,
 	};
 	flags = local_irq_save();
 	flush_tlb_local(&ts->info);

@@ -2,8 +2,8 @@
 /*
  * copy_from_user, copy_to_user and their kin: kernel C at a user address.
  *
- * System calls of every floor above call it. It calls the MMU of the CPU it runs on, and on a fault the exception path of that CPU;
- * it knows no VMA.
+ * System calls of every floor above call it. It calls the MMU of the CPU it runs on, and on a fault
+ * the exception path of that CPU; it knows no VMA.
  *
  * copy_to_user(0x7f0000000ff0, buf, 32), the second page not there yet:
  *
@@ -12,16 +12,21 @@
  *	    do_page_fault maps the page, IRET: RIP is GATE_UACCESS again -> translate again, 16 bytes copied, 0 left
  *	or  do_page_fault finds nothing, sets RIP = GATE_UACCESS_FIXUP, IRET -> 16 not copied
  *
- * GATE_UACCESS stands for the one instruction that may fault, GATE_UACCESS_FIXUP for its entry in the exception table; no code is at
- * either, the RIP that comes back is the answer.
+ * GATE_UACCESS stands for the one instruction that may fault, GATE_UACCESS_FIXUP for its entry in
+ * the exception table; no code is at either, the RIP that comes back is the answer.
  *
- *	U1 an address outside [0, TASK_SIZE) is refused before the MMU sees it, so a kernel address never is read for a user;
- *	U2 bytes are copied in order, and the count of those not copied is exact to the page that failed;
- *	U3 a host pointer from the MMU is used at once: nothing is charged between translating and copying;
+ *	U1 an address outside [0, TASK_SIZE) is refused before the MMU sees it, so a kernel address
+ *	   never is read for a user;
+ *	U2 bytes are copied in order, and the count of those not copied is exact to the page that
+ *	   failed;
+ *	U3 a host pointer from the MMU is used at once: nothing is charged between translating and
+ *	   copying;
  *	U4 code that was decoded from a page that is written is forgotten (phys_written).
  *
- * Units: bytes. Owner: nothing is kept. Locking: none held; may sleep, unless preemption is off: then a fault fails.
- * Errors: bytes left, or -EFAULT. Time: TLB and walk costs, the real exception, COST_CACHELINE per 64 bytes.
+ * Units: bytes. Owner: nothing is kept. Locking: none held; may sleep, unless preemption is off:
+ * then a fault fails.
+ * Errors: bytes left, or -EFAULT. Time: TLB and walk costs, the real exception, COST_CACHELINE per
+ * 64 bytes.
  * Source: Linux 6.1 arch/x86/lib/copy_user_64.S, lib/strncpy_from_user.c, arch/x86/mm/extable.c.
  */
 #include "mm/uaccess.h"
@@ -31,7 +36,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define UACCESS_TRIES 64u /* faults one page of one access may take; each made progress in somebody's page table */
+#define UACCESS_TRIES                                                                              \
+	64u /* faults one page of one access may take; each made progress in somebody's page table */
 
 /* Let the pending fault run through the IDT; true when the access may be tried again. */
 static bool uaccess_fault(const struct fault *f)

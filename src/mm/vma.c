@@ -2,8 +2,9 @@
 /*
  * The VMAs of one address space: list, tree, merging and splitting.
  *
- * mmap, munmap, mprotect, brk, mremap and fork call it with mmap_lock held exclusively; faults look VMAs up with it shared.
- * It calls the slab caches and the owners' open(); it knows nothing of page tables.
+ * mmap, munmap, mprotect, brk, mremap and fork call it with mmap_lock held exclusively; faults look
+ * VMAs up with it shared. It calls the slab caches and the owners' open(); it knows nothing of page
+ * tables.
  *
  * An address space with text, heap and stack:
  *
@@ -13,11 +14,13 @@
  *	                                400000    7ffffffdd000       the gap before a VMA counts at that VMA: the stack's is
  *	                                                             [4c9000, 7ffffffdd000 - 100000), its guard gap taken off
  *
- * A gap is what lies between the previous VMA's end and the VMA's start (less 256 pages when it grows down); rb_subtree_gap is
- * the largest gap of a subtree, so a search for free space skips every subtree that has none large enough.
+ * A gap is what lies between the previous VMA's end and the VMA's start (less 256 pages when it
+ * grows down); rb_subtree_gap is the largest gap of a subtree, so a search for free space skips
+ * every subtree that has none large enough.
  *
- * Merging keeps the number of VMAs at what protection and backing demand. With P the VMA before, N the one after, and A the range
- * that takes new attributes (free, or part of a VMA M that changes), the numbers being those of Linux's mm/mmap.c:
+ * Merging keeps the number of VMAs at what protection and backing demand. With P the VMA before, N
+ * the one after, and A the range that takes new attributes (free, or part of a VMA M that changes),
+ * the numbers being those of Linux's mm/mmap.c:
  *
  *	free:   P A N -> PPP (1)   PP N (2)   P NN (3)
  *	inside: M changes at its tail, N fits (4: M shrinks, N grows down); at its head, P fits (5: P grows, M shrinks);
@@ -26,19 +29,23 @@
  *	V1 VMAs do not overlap, are not empty, and stand in list and tree in the same order;
  *	V2 rb_subtree_gap is exact; map_count and highest_vm_end are;
  *	V3 a VMA with vm_ops->close, or any of VM_SPECIAL, never merges;
- *	V4 ranges of different anonymous families never merge; a range nobody touched joins a VMA whose chain is its own alone
- *	   (one entry: never forked), and a touched one does not join an untouched VMA (its chain has no entry);
- *	V5 private anonymous VMAs have vm_pgoff = the page number of their first mapping, so only what moved apart differs.
+ *	V4 ranges of different anonymous families never merge; a range nobody touched joins a VMA
+ *	   whose chain is its own alone (one entry: never forked), and a touched one does not join
+ *	   an untouched VMA (its chain has no entry);
+ *	V5 private anonymous VMAs have vm_pgoff = the page number of their first mapping, so only
+ *	   what moved apart differs.
  *
- * anon_vma is thin: a counted identity and the length that the chain would have, which is all that V4 asks. The chains themselves come
- * with the reverse map.
+ * anon_vma is thin: a counted identity and the length that the chain would have, which is all that
+ * V4 asks. The chains themselves come with the reverse map.
  *
  * Units: addresses and gaps in bytes, vm_pgoff in pages.
  * Owner: a linked VMA is the mm's; vm_area_dup() returns one that is the caller's until vma_link().
- * Locking: mmap_lock exclusive for every change; anon_vma_prepare() runs under the shared lock and publishes under page_table_lock.
+ * Locking: mmap_lock exclusive for every change; anon_vma_prepare() runs under the shared lock and
+ * publishes under page_table_lock.
  * Errors: -ENOMEM from allocations, before anything has changed.
  * Time: charged by the slab allocator only; the fault and system call rows cover the rest.
- * Source: Linux 6.1 mm/mmap.c (vma_merge, __vma_adjust, __split_vma), mm/rmap.c (anon_vma_fork); 5.15 for list, mm_rb and gaps.
+ * Source: Linux 6.1 mm/mmap.c (vma_merge, __vma_adjust, __split_vma), mm/rmap.c (anon_vma_fork);
+ * 5.15 for list, mm_rb and gaps.
  */
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -62,7 +69,8 @@ static u64 vma_gap(const struct vm_area_struct *vma)
 	return start > prev_end ? start - prev_end : 0;
 }
 
-RB_DECLARE_CALLBACKS_MAX(static, vma_gap_callbacks, struct vm_area_struct, vm_rb, u64, rb_subtree_gap, vma_gap);
+RB_DECLARE_CALLBACKS_MAX(static, vma_gap_callbacks, struct vm_area_struct, vm_rb, u64,
+			 rb_subtree_gap, vma_gap);
 
 static void vma_gap_update(struct vm_area_struct *vma)
 {
@@ -70,7 +78,8 @@ static void vma_gap_update(struct vm_area_struct *vma)
 }
 
 /* The gap after vma is its successor's, or the end of everything. */
-static void vma_gap_after_update(struct mm_struct *mm, struct vm_area_struct *prev, struct vm_area_struct *next)
+static void vma_gap_after_update(struct mm_struct *mm, struct vm_area_struct *prev,
+				 struct vm_area_struct *next)
 {
 	if (next)
 		vma_gap_update(next);
@@ -254,7 +263,8 @@ void vma_set_page_prot(struct vm_area_struct *vma)
 {
 	u64 flags = vma->vm_flags;
 
-	if ((flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) && vma->vm_ops && vma->vm_ops->page_mkwrite)
+	if ((flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) && vma->vm_ops &&
+	    vma->vm_ops->page_mkwrite)
 		flags &= ~VM_SHARED;
 	vma->vm_page_prot = vm_get_page_prot(flags);
 }
@@ -265,7 +275,8 @@ void vma_set_page_prot(struct vm_area_struct *vma)
 static bool anon_vma_compatible(const struct vm_area_struct *a, const struct vm_area_struct *b)
 {
 	return a->vm_end == b->vm_start && a->vm_file == b->vm_file && a->vm_shm == b->vm_shm &&
-	       !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | VM_SOFTDIRTY)) && b->vm_pgoff == a->vm_pgoff + vma_pages(a);
+	       !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | VM_SOFTDIRTY)) &&
+	       b->vm_pgoff == a->vm_pgoff + vma_pages(a);
 }
 
 /* A neighbour's family that vma can share, NULL: none. */
@@ -273,9 +284,11 @@ static struct anon_vma *find_mergeable_anon_vma(struct vm_area_struct *vma)
 {
 	struct vm_area_struct *next = vma->vm_next, *prev = vma->vm_prev;
 
-	if (next && anon_vma_compatible(vma, next) && next->anon_vma && next->anon_vma_chain_len == 1)
+	if (next && anon_vma_compatible(vma, next) && next->anon_vma &&
+	    next->anon_vma_chain_len == 1)
 		return next->anon_vma;
-	if (prev && anon_vma_compatible(prev, vma) && prev->anon_vma && prev->anon_vma_chain_len == 1)
+	if (prev && anon_vma_compatible(prev, vma) && prev->anon_vma &&
+	    prev->anon_vma_chain_len == 1)
 		return prev->anon_vma;
 	return NULL;
 }
@@ -307,7 +320,9 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 	return vma->anon_vma ? 0 : -ENOMEM;
 }
 
-/* The child's VMA is in all of the parent's families, and in one of its own for what it will copy. */
+/*
+ * The child's VMA is in all of the parent's families, and in one of its own for what it will copy.
+ */
 int anon_vma_fork(struct vm_area_struct *vma, const struct vm_area_struct *parent)
 {
 	struct anon_vma *av;
@@ -334,7 +349,8 @@ void vma_attrs_of(const struct vm_area_struct *vma, struct vma_attrs *a)
 }
 
 /* V4. singular: the VMA that would grow, NULL when both sides are settled already. */
-static bool anon_vma_may_join(const struct anon_vma *a, const struct anon_vma *b, const struct vm_area_struct *grows)
+static bool anon_vma_may_join(const struct anon_vma *a, const struct anon_vma *b,
+			      const struct vm_area_struct *grows)
 {
 	if ((!a || !b) && (!grows || grows->anon_vma_chain_len == 1))
 		return true;
@@ -354,12 +370,15 @@ static bool is_mergeable_vma(const struct vm_area_struct *vma, const struct vma_
 
 static bool can_merge_after(const struct vm_area_struct *prev, u64 addr, const struct vma_attrs *a)
 {
-	return prev->vm_end == addr && is_mergeable_vma(prev, a) && prev->vm_pgoff + vma_pages(prev) == a->pgoff;
+	return prev->vm_end == addr && is_mergeable_vma(prev, a) &&
+	       prev->vm_pgoff + vma_pages(prev) == a->pgoff;
 }
 
-static bool can_merge_before(const struct vm_area_struct *next, u64 addr, u64 end, const struct vma_attrs *a)
+static bool can_merge_before(const struct vm_area_struct *next, u64 addr, u64 end,
+			     const struct vma_attrs *a)
 {
-	return next->vm_start == end && is_mergeable_vma(next, a) && next->vm_pgoff == a->pgoff + ((end - addr) >> PAGE_SHIFT);
+	return next->vm_start == end && is_mergeable_vma(next, a) &&
+	       next->vm_pgoff == a->pgoff + ((end - addr) >> PAGE_SHIFT);
 }
 
 /* vma takes over pages of from: it must be in from's family. */
@@ -370,7 +389,8 @@ static void anon_vma_import(struct vm_area_struct *vma, const struct vm_area_str
 }
 
 /* gone is covered by another VMA now. */
-static void vma_absorbed(struct mm_struct *mm, struct vm_area_struct *into, struct vm_area_struct *gone)
+static void vma_absorbed(struct mm_struct *mm, struct vm_area_struct *into,
+			 struct vm_area_struct *gone)
 {
 	anon_vma_import(into, gone);
 	vma_unlink(mm, gone);
@@ -378,19 +398,22 @@ static void vma_absorbed(struct mm_struct *mm, struct vm_area_struct *into, stru
 }
 
 /* Cases 1, 2, 5, 6, 7: prev grows up to end; mid is the VMA under the range, if any. */
-static void grow_prev(struct mm_struct *mm, struct vm_area_struct *prev, struct vm_area_struct *mid, u64 end)
+static void grow_prev(struct mm_struct *mm, struct vm_area_struct *prev, struct vm_area_struct *mid,
+		      u64 end)
 {
 	if (mid && mid->vm_end <= end) {
 		vma_absorbed(mm, prev, mid);
 	} else if (mid) {
 		anon_vma_import(prev, mid);
-		vma_set_range(mid, end, mid->vm_end, mid->vm_pgoff + ((end - mid->vm_start) >> PAGE_SHIFT));
+		vma_set_range(mid, end, mid->vm_end,
+			      mid->vm_pgoff + ((end - mid->vm_start) >> PAGE_SHIFT));
 	}
 	vma_set_range(prev, prev->vm_start, end, prev->vm_pgoff);
 }
 
 /* Cases 3, 4, 8: next grows down to addr; mid is the VMA under the range, if any. */
-static void grow_next(struct mm_struct *mm, struct vm_area_struct *next, struct vm_area_struct *mid, u64 addr)
+static void grow_next(struct mm_struct *mm, struct vm_area_struct *next, struct vm_area_struct *mid,
+		      u64 addr)
 {
 	if (mid && mid->vm_start >= addr) {
 		vma_absorbed(mm, next, mid);
@@ -398,10 +421,12 @@ static void grow_next(struct mm_struct *mm, struct vm_area_struct *next, struct 
 		anon_vma_import(next, mid);
 		vma_set_range(mid, mid->vm_start, addr, mid->vm_pgoff);
 	}
-	vma_set_range(next, addr, next->vm_end, next->vm_pgoff - ((next->vm_start - addr) >> PAGE_SHIFT));
+	vma_set_range(next, addr, next->vm_end,
+		      next->vm_pgoff - ((next->vm_start - addr) >> PAGE_SHIFT));
 }
 
-struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *prev, u64 addr, u64 end, const struct vma_attrs *a)
+struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *prev, u64 addr,
+				 u64 end, const struct vma_attrs *a)
 {
 	struct vm_area_struct *mid, *next;
 	bool with_prev, with_next;
@@ -443,7 +468,8 @@ struct vm_area_struct *vma_merge(struct mm_struct *mm, struct vm_area_struct *pr
 
 int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, u64 addr, bool new_below)
 {
-	u64 cut_pages = (addr - vma->vm_start) >> PAGE_SHIFT, start = vma->vm_start, end = vma->vm_end, pgoff = vma->vm_pgoff;
+	u64 cut_pages = (addr - vma->vm_start) >> PAGE_SHIFT, start = vma->vm_start,
+	    end = vma->vm_end, pgoff = vma->vm_pgoff;
 	struct vm_area_struct *new;
 
 	BUG_ON(addr <= start || addr >= end);
@@ -459,7 +485,7 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, u64 addr, bool
 		vma_set_range(vma, start, addr, pgoff);
 	}
 	vma_link(mm, new);
-	if (new->vm_ops && new->vm_ops->open)
+	if (new->vm_ops &&new->vm_ops->open)
 		new->vm_ops->open(new);
 	return 0;
 }

@@ -68,8 +68,11 @@ static void model_give(struct model *mo, u32 i)
 	s->page = NULL;
 }
 
-static const gfp_t model_gfp[] = { GFP_KERNEL, GFP_HIGHUSER_MOVABLE, GFP_KERNEL | __GFP_RECLAIMABLE, GFP_ATOMIC, GFP_KERNEL | __GFP_COMP,
-				   GFP_DMA | __GFP_ZERO, GFP_DMA32 };
+static const gfp_t model_gfp[] = {
+	GFP_KERNEL, GFP_HIGHUSER_MOVABLE,    GFP_KERNEL | __GFP_RECLAIMABLE,
+	GFP_ATOMIC, GFP_KERNEL | __GFP_COMP, GFP_DMA | __GFP_ZERO,
+	GFP_DMA32
+};
 
 static void random_run(void *arg)
 {
@@ -86,8 +89,10 @@ static void random_run(void *arg)
 			model_give(mo, i);
 		} else {
 			/* mostly small, as life is; now and then the largest */
-			unsigned order = (unsigned)prng_below(&rng, prng_below(&rng, 16) ? 4 : MAX_ORDER + 1);
-			struct page *page = alloc_pages(model_gfp[prng_below(&rng, ARRAY_SIZE(model_gfp))], order);
+			unsigned order = (unsigned)prng_below(
+				&rng, prng_below(&rng, 16) ? 4 : MAX_ORDER + 1);
+			struct page *page = alloc_pages(
+				model_gfp[prng_below(&rng, ARRAY_SIZE(model_gfp))], order);
 
 			if (page)
 				model_take(mo, i, page, order, &rng);
@@ -139,7 +144,10 @@ static void split_keeps_lower_half(void *arg)
 	unsigned tries = 0;
 
 	(void)arg;
-	/* order 4 is not for the per-CPU lists; a block of exactly that order may be there and is used first */
+	/*
+	 * order 4 is not for the per-CPU lists; a block of exactly that order may be there and is
+	 * used first
+	 */
 	do {
 		page = alloc_pages(GFP_DMA | __GFP_MOVABLE, 4);
 		CHECK(page && tries++ < 12);
@@ -167,7 +175,8 @@ static void bad_orders(void *arg)
 	CHECK(alloc_pages(GFP_KERNEL, ~0u) == NULL);
 	CHECK(__get_free_pages(GFP_KERNEL, MAX_ORDER + 1) == NULL);
 	free_pages(NULL, 0);
-	CHECK(get_order(1) == 0 && get_order(4096) == 0 && get_order(4097) == 1 && get_order(8 * MIB) == MAX_ORDER);
+	CHECK(get_order(1) == 0 && get_order(4096) == 0 && get_order(4097) == 1 &&
+	      get_order(8 * MIB) == MAX_ORDER);
 }
 
 static void orders_beyond_the_largest_are_null(void **state)
@@ -360,7 +369,8 @@ static void first_unmovable_steals(void *arg)
 	CHECK(get_pageblock_migratetype(reclaimable) == MIGRATE_RECLAIMABLE);
 	CHECK(z->nr_steals % PAGEBLOCK_PAGES == 0); /* whole blocks changed hands */
 	CHECK(page_to_pfn(movable) >> PAGEBLOCK_ORDER != page_to_pfn(unmovable) >> PAGEBLOCK_ORDER);
-	CHECK(page_to_pfn(unmovable) >> PAGEBLOCK_ORDER != page_to_pfn(reclaimable) >> PAGEBLOCK_ORDER);
+	CHECK(page_to_pfn(unmovable) >> PAGEBLOCK_ORDER !=
+	      page_to_pfn(reclaimable) >> PAGEBLOCK_ORDER);
 	alloc_check(kern());
 }
 
@@ -397,7 +407,8 @@ static void steal_from_mixed(void *arg)
 	before = (u32)z->nr_steals;
 	page = alloc_pages(GFP_ATOMIC, 4);
 	CHECK(page && page_to_pfn(page) / PAGEBLOCK_PAGES == 3);
-	CHECK(get_pageblock_migratetype(page) == MIGRATE_UNMOVABLE); /* more than half was free: the block is ours */
+	CHECK(get_pageblock_migratetype(page) ==
+	      MIGRATE_UNMOVABLE); /* more than half was free: the block is ours */
 	CHECK(z->nr_steals > before);
 	alloc_check(kern());
 }

@@ -79,7 +79,12 @@ static void each_failure_unwinds_without_a_leak(void **state)
 	(void)state;
 	fixture_create(&f, 64 * MIB, 2);
 	fixture_run(&f, sweep, &failed);
-	assert_true(failed >= 45); /* one for each object at least; failures of a large slab's pages are survived by a smaller one */
+	assert_true(failed >=
+		    /*
+		 * one for each object at least; failures of a large slab's pages are survived by a
+		 * smaller one
+		 */
+		    45);
 	fixture_destroy(&f);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* SLUB and kmalloc against a model that remembers every object and its bytes, and their rules one by one. */
+/*
+ * SLUB and kmalloc against a model that remembers every object and its bytes, and their rules one
+ * by one.
+ */
 
 #include "kernel_fixture.h"
 #include "lib/errno.h"
@@ -19,7 +22,10 @@ struct model {
 	u64 steps;
 };
 
-/* Every byte of an object is a function of its tag, so an overlap of two live objects cannot go unseen. */
+/*
+ * Every byte of an object is a function of its tag, so an overlap of two live objects cannot go
+ * unseen.
+ */
 static u64 paint_word(const struct model_object *o, u32 i)
 {
 	return o->tag + (u64)i * 0x9e3779b97f4a7c15ull;
@@ -80,7 +86,8 @@ static void random_cache_run(void *arg)
 		} else if (!o->p && live <= target) {
 			o->p = kmem_cache_alloc(s, GFP_KERNEL);
 			CHECK(o->p);
-			CHECK(run->align == 0 || (u64)(o->p - this_machine()->ram) % run->align == 0);
+			CHECK(run->align == 0 ||
+			      (u64)(o->p - this_machine()->ram) % run->align == 0);
 			o->size = run->size;
 			o->tag = prng_u64(&rng);
 			paint(o);
@@ -104,9 +111,16 @@ static void random_objects_never_overlap_and_every_slab_returns(void **state)
 {
 	static const struct {
 		u32 size, align, flags;
-	} shapes[] = { { 1, 0, 0 },	  { 8, 0, 0 },	  { 24, 0, 0 },	  { 40, 64, 0 },
-		       { 100, 0, SLAB_HWCACHE_ALIGN },	  { 192, 0, 0 },  { 640, 128, SLAB_RECLAIM_ACCOUNT },
-		       { 1000, 0, 0 },	  { 2304, 0, 0 }, { 5000, 0, 0 } };
+	} shapes[] = { { 1, 0, 0 },
+		       { 8, 0, 0 },
+		       { 24, 0, 0 },
+		       { 40, 64, 0 },
+		       { 100, 0, SLAB_HWCACHE_ALIGN },
+		       { 192, 0, 0 },
+		       { 640, 128, SLAB_RECLAIM_ACCOUNT },
+		       { 1000, 0, 0 },
+		       { 2304, 0, 0 },
+		       { 5000, 0, 0 } };
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(shapes); i++) {
@@ -158,8 +172,8 @@ static void grow(struct model_object *o, struct prng *rng)
 
 static void random_kmalloc_run(void *arg)
 {
-	static const gfp_t flags[] = { GFP_KERNEL, GFP_ATOMIC, GFP_KERNEL | __GFP_RECLAIMABLE, GFP_KERNEL | __GFP_DMA,
-				       GFP_KERNEL | __GFP_ZERO };
+	static const gfp_t flags[] = { GFP_KERNEL, GFP_ATOMIC, GFP_KERNEL | __GFP_RECLAIMABLE,
+				       GFP_KERNEL | __GFP_DMA, GFP_KERNEL | __GFP_ZERO };
 	struct model *mo = arg;
 	struct alloc_stats before, after;
 	struct prng rng;
@@ -185,10 +199,12 @@ static void random_kmalloc_run(void *arg)
 			o->p = kmalloc(o->size, gfp);
 			if (!o->p)
 				continue; /* small memory: NULL is an answer */
-			CHECK(ksize(o->p) >= o->size && ksize(o->p) == kmalloc_size_roundup(o->size));
+			CHECK(ksize(o->p) >= o->size &&
+			      ksize(o->p) == kmalloc_size_roundup(o->size));
 			CHECK((u64)(o->p - this_machine()->ram) % 8 == 0);
 			if ((o->size & (o->size - 1)) == 0 && o->size >= 8)
-				CHECK((u64)(o->p - this_machine()->ram) % min(o->size, PAGE_SIZE) == 0);
+				CHECK((u64)(o->p - this_machine()->ram) % min(o->size, PAGE_SIZE) ==
+				      0);
 			if (gfp & __GFP_ZERO)
 				CHECK(o->p[0] == 0 && memcmp(o->p, o->p + 1, o->size - 1) == 0);
 			o->tag = prng_u64(&rng);
@@ -239,8 +255,10 @@ static void sizes(void *arg)
 	CHECK(kmalloc(KMALLOC_MAX_SIZE + 1, GFP_KERNEL) == NULL);
 	CHECK(kmalloc(~0ull, GFP_KERNEL) == NULL);
 	CHECK(kcalloc(1ull << 33, 1ull << 33, GFP_KERNEL) == NULL);
-	CHECK(kmalloc_size_roundup(65) == 96 && kmalloc_size_roundup(97) == 128 && kmalloc_size_roundup(129) == 192);
-	CHECK(kmalloc_size_roundup(193) == 256 && kmalloc_size_roundup(8193) == 16384 && kmalloc_size_roundup(1) == 8);
+	CHECK(kmalloc_size_roundup(65) == 96 && kmalloc_size_roundup(97) == 128 &&
+	      kmalloc_size_roundup(129) == 192);
+	CHECK(kmalloc_size_roundup(193) == 256 && kmalloc_size_roundup(8193) == 16384 &&
+	      kmalloc_size_roundup(1) == 8);
 	p = kmalloc(KMALLOC_MAX_SIZE, GFP_KERNEL);
 	CHECK(p && ksize(p) == 8 * MIB);
 	CHECK(global_node_page_state(NR_SLAB_UNRECLAIMABLE) >= 2048);
@@ -284,7 +302,8 @@ static void construct(void *p)
 
 static void ctor_body(void *arg)
 {
-	struct kmem_cache *s = kmem_cache_create("constructed", sizeof(struct constructed), 0, 0, construct);
+	struct kmem_cache *s =
+		kmem_cache_create("constructed", sizeof(struct constructed), 0, 0, construct);
 	struct constructed *a, *b;
 
 	(void)arg;
@@ -321,7 +340,7 @@ static void order_body(void *arg)
 	kmem_cache_free(s, a[1]);
 	kmem_cache_free(s, a[3]);
 	CHECK(*(u64 *)(a[3] + 32) == (u64)(a[1] - ram)); /* L1: a physical address, in the middle */
-	CHECK(kmem_cache_alloc(s, GFP_KERNEL) == a[3]); /* last in, first out */
+	CHECK(kmem_cache_alloc(s, GFP_KERNEL) == a[3]);	 /* last in, first out */
 	CHECK(kmem_cache_alloc(s, GFP_KERNEL) == a[1]);
 	CHECK(kmem_cache_destroy(s) == -EBUSY);
 	for (int i = 0; i < 4; i++)
@@ -330,7 +349,7 @@ static void order_body(void *arg)
 	CHECK(kmem_cache_destroy(NULL) == 0);
 }
 
-static void the_freelist_is_lifo_in_physical_addresses_and_destroy_refuses_live_objects(void **state)
+static void the_freelist_is_lifo_and_destroy_refuses_live_objects(void **state)
 {
 	struct fixture f;
 
@@ -388,7 +407,9 @@ static void wrong_frees_panic(void **state)
 	static const struct {
 		void (*body)(void *);
 		const char *says;
-	} c[] = { { free_twice, "freelist" }, { free_to_wrong_cache, "slab_cache" }, { free_pages_by_kfree, "PageHead" } };
+	} c[] = { { free_twice, "freelist" },
+		  { free_to_wrong_cache, "slab_cache" },
+		  { free_pages_by_kfree, "PageHead" } };
 	struct fixture f;
 
 	(void)state;
@@ -399,7 +420,6 @@ static void wrong_frees_panic(void **state)
 	}
 }
 
-
 static void bulk_body(void *arg)
 {
 	struct kmem_cache *s = kmem_cache_create("bulk", 256, 0, 0, NULL);
@@ -408,7 +428,10 @@ static void bulk_body(void *arg)
 
 	(void)arg;
 	CHECK(kmem_cache_alloc_bulk(s, GFP_KERNEL, 600, objs) == 600);
-	/* one object of each slab is freed: full slabs become partial, first the CPU's, then the node's */
+	/*
+	 * one object of each slab is freed: full slabs become partial, first the CPU's, then the
+	 * node's
+	 */
 	get_slabinfo(s, &info);
 	for (u32 i = 0; i < 600; i += info.objects_per_slab) {
 		kmem_cache_free(s, objs[i]);
@@ -421,7 +444,8 @@ static void bulk_body(void *arg)
 			alloc_check(kern());
 	}
 	get_slabinfo(s, &info);
-	CHECK(info.active_objs == 0 && info.num_slabs > 0); /* min_partial and the CPU's reserve stay */
+	CHECK(info.active_objs == 0 &&
+	      info.num_slabs > 0); /* min_partial and the CPU's reserve stay */
 	CHECK(kmem_cache_destroy(s) == 0);
 	/* too many for the machine: none at all, none lost */
 	s = kmem_cache_create("big", 1 << 20, 0, 0, NULL);
@@ -440,7 +464,10 @@ static void slabs_go_through_all_their_states(void **state)
 	fixture_destroy(&f);
 }
 
-/* Reclaim runs in the middle of an allocation and allocates from the very cache that waits for a slab. */
+/*
+ * Reclaim runs in the middle of an allocation and allocates from the very cache that waits for a
+ * slab.
+ */
 struct nested {
 	struct kmem_cache *s;
 	struct page *hostage[512];
@@ -458,7 +485,8 @@ static u64 reclaim_and_allocate(unsigned order, u32 gfp)
 	for (u32 i = 0; i < 24; i++)
 		__free_page(nested.hostage[--nested.nr]);
 	drain_all_pages();
-	nested.inner[nested.calls] = kmem_cache_alloc(nested.s, GFP_KERNEL | __GFP_HIGH | __GFP_NOMEMALLOC);
+	nested.inner[nested.calls] =
+		kmem_cache_alloc(nested.s, GFP_KERNEL | __GFP_HIGH | __GFP_NOMEMALLOC);
 	CHECK(nested.inner[nested.calls]);
 	nested.calls++;
 	return 24;
@@ -503,9 +531,11 @@ static void layout_body(void *arg)
 	static const struct {
 		u32 size, order, objects;
 	} linux_6_1[] = { /* by calculate_order() for 4 CPUs, as /proc/slabinfo shows them */
-			  { 8, 0, 512 },   { 16, 0, 256 },  { 32, 0, 128 }, { 64, 0, 64 },  { 96, 0, 42 },   { 128, 0, 32 },
-			  { 192, 0, 21 },  { 256, 0, 16 },  { 512, 1, 16 }, { 1024, 2, 16 }, { 2048, 3, 16 }, { 4096, 3, 8 },
-			  { 8192, 3, 4 } };
+			  { 8, 0, 512 },  { 16, 0, 256 },  { 32, 0, 128 },  { 64, 0, 64 },
+			  { 96, 0, 42 },  { 128, 0, 32 },  { 192, 0, 21 },  { 256, 0, 16 },
+			  { 512, 1, 16 }, { 1024, 2, 16 }, { 2048, 3, 16 }, { 4096, 3, 8 },
+			  { 8192, 3, 4 }
+	};
 
 	(void)arg;
 	for (struct kmem_cache *s = kmem_cache_next(NULL); s; s = kmem_cache_next(s)) {
@@ -516,7 +546,8 @@ static void layout_body(void *arg)
 			continue;
 		for (u32 i = 0; i < ARRAY_SIZE(linux_6_1); i++)
 			if (linux_6_1[i].size == info.size)
-				CHECK(info.cache_order == linux_6_1[i].order && info.objects_per_slab == linux_6_1[i].objects);
+				CHECK(info.cache_order == linux_6_1[i].order &&
+				      info.objects_per_slab == linux_6_1[i].objects);
 	}
 }
 
@@ -538,7 +569,7 @@ int main(void)
 		cmocka_unit_test(random_kmalloc_survives_memory_running_out),
 		cmocka_unit_test(kmalloc_sizes_are_linuxs),
 		cmocka_unit_test(a_constructor_runs_once_per_object),
-		cmocka_unit_test(the_freelist_is_lifo_in_physical_addresses_and_destroy_refuses_live_objects),
+		cmocka_unit_test(the_freelist_is_lifo_and_destroy_refuses_live_objects),
 		cmocka_unit_test(senseless_caches_are_null),
 		cmocka_unit_test(wrong_frees_panic),
 		cmocka_unit_test(slabs_go_through_all_their_states),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several CPUs at once, interleaved by their virtual clocks at every charge: spinlocks exclude, are fair and cost waiting time; the
- * allocators stay sound when objects and pages move between CPUs.
+ * Several CPUs at once, interleaved by their virtual clocks at every charge: spinlocks exclude, are
+ * fair and cost waiting time; the allocators stay sound when objects and pages move between CPUs.
  */
 
 #include "kernel_fixture.h"
@@ -223,7 +223,10 @@ static void misused_locks_panic(void **state)
 
 /* --- allocators --- */
 
-/* Objects change hands through a table without a lock: whoever finds one full empties it, in one step between charges. */
+/*
+ * Objects change hands through a table without a lock: whoever finds one full empties it, in one
+ * step between charges.
+ */
 static void slab_worker(void *arg)
 {
 	struct smp *t = arg;
@@ -275,7 +278,8 @@ static void page_worker(void *arg)
 			free_pages(p, order);
 			continue;
 		}
-		p = __get_free_pages(prng_below(&rng, 2) ? GFP_KERNEL : GFP_HIGHUSER_MOVABLE, order);
+		p = __get_free_pages(prng_below(&rng, 2) ? GFP_KERNEL : GFP_HIGHUSER_MOVABLE,
+				     order);
 		if (!p)
 			continue;
 		tag = prng_u64(&rng);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Zones on machines of 16 MiB to 8 GiB: borders, reserves, the hole, the frontier, and boot that does not look at RAM's size. */
+/*
+ * Zones on machines of 16 MiB to 8 GiB: borders, reserves, the hole, the frontier, and boot that
+ * does not look at RAM's size.
+ */
 
 #include "kernel_fixture.h"
 #include "mm/alloc/mmzone.h"
@@ -31,7 +34,8 @@ static void touch_every_zone(u64 ram_bytes)
 			if (!page)
 				continue;
 			CHECK(page_zone(page)->idx <= z);
-			CHECK(phys_is_ram(this_machine(), page_to_pa(page), (u64)PAGE_SIZE << order));
+			CHECK(phys_is_ram(this_machine(), page_to_pa(page),
+					  (u64)PAGE_SIZE << order));
 			memset(page_address(page), 1, (u64)PAGE_SIZE << order);
 			__free_pages(page, order);
 		}
@@ -59,8 +63,11 @@ static void borders(void *arg)
 
 static void zones_of_every_size_of_machine(void **state)
 {
-	static const u64 sizes[] = { 16 * MIB, 17 * MIB, 16 * MIB + PAGE_SIZE, 100 * MIB + 3 * PAGE_SIZE, 1 * GIB, 3 * GIB, 3 * GIB + PAGE_SIZE,
-				     4 * GIB, 8 * GIB };
+	static const u64 sizes[] = {
+		16 * MIB, 17 * MIB, 16 * MIB + PAGE_SIZE, 100 * MIB + 3 * PAGE_SIZE,
+		1 * GIB,  3 * GIB,  3 * GIB + PAGE_SIZE,  4 * GIB,
+		8 * GIB
+	};
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -83,9 +90,10 @@ static void count_touched(void *arg)
 	u32 i;
 
 	*touched = 0;
-	for_each_populated_zone(z, i)
-		for (u64 pfn = z->zone_start_pfn; pfn < min(z->zone_end_pfn, z->zone_start_pfn + 65536); pfn++)
-			*touched += memcmp(&map->page[pfn], &untouched, sizeof(untouched)) != 0;
+	for_each_populated_zone(z, i) for (u64 pfn = z->zone_start_pfn;
+					   pfn < min(z->zone_end_pfn, z->zone_start_pfn + 65536);
+					   pfn++) *touched +=
+		memcmp(&map->page[pfn], &untouched, sizeof(untouched)) != 0;
 }
 
 static void boot_touches_the_same_number_of_frames_whatever_the_size_of_ram(void **state)
@@ -133,7 +141,8 @@ static void drink_up(void *arg)
 	CHECK(blocks == 0);
 	alloc_check(kern());
 	alloc_stats(kern(), &after);
-	CHECK(alloc_stats_same(&before, &after, why, sizeof(why)) && before.free_pages == after.free_pages);
+	CHECK(alloc_stats_same(&before, &after, why, sizeof(why)) &&
+	      before.free_pages == after.free_pages);
 }
 
 static void every_frame_can_be_had_and_comes_back(void **state)
@@ -158,13 +167,17 @@ static void zonelist_body(void *arg)
 
 	(void)arg;
 	CHECK(page_zone(first)->idx == ZONE_NORMAL);
-	/* NORMAL runs down to its low mark, then DMA32 gives, but DMA is kept for those who can use nothing else */
+	/*
+	 * NORMAL runs down to its low mark, then DMA32 gives, but DMA is kept for those who can use
+	 * nothing else
+	 */
 	while ((page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, MAX_ORDER)) != NULL) {
 		CHECK(page_zone(page)->idx != ZONE_DMA);
 		taken++;
 	}
 	CHECK(taken > 0);
-	CHECK(zone_of(ZONE_DMA)->lowmem_reserve[ZONE_NORMAL] > zone_of(ZONE_DMA)->lowmem_reserve[ZONE_DMA32]);
+	CHECK(zone_of(ZONE_DMA)->lowmem_reserve[ZONE_NORMAL] >
+	      zone_of(ZONE_DMA)->lowmem_reserve[ZONE_DMA32]);
 	CHECK(zone_of(ZONE_DMA)->nr_free > 3000);
 	page = alloc_pages(GFP_DMA, 0);
 	CHECK(page && page_to_pa(page) < 16 * MIB);
@@ -193,12 +206,15 @@ static void formula(void *arg)
 	for (unsigned i = 0; i < MAX_NR_ZONES; i++) {
 		struct zone *z = zone_of(i);
 
-		CHECK(z->watermark[WMARK_MIN] == si.min_free_kbytes / 4 * z->managed_pages / si.totalram);
-		CHECK(z->watermark[WMARK_HIGH] - z->watermark[WMARK_LOW] == z->watermark[WMARK_LOW] - z->watermark[WMARK_MIN]);
+		CHECK(z->watermark[WMARK_MIN] ==
+		      si.min_free_kbytes / 4 * z->managed_pages / si.totalram);
+		CHECK(z->watermark[WMARK_HIGH] - z->watermark[WMARK_LOW] ==
+		      z->watermark[WMARK_LOW] - z->watermark[WMARK_MIN]);
 	}
 	/* 1 MiB a trip at most, 2^n - 1 */
 	CHECK(zone_of(ZONE_NORMAL)->pcp[0].batch == 63);
-	CHECK(zone_of(ZONE_DMA32)->lowmem_reserve[ZONE_NORMAL] == zone_of(ZONE_NORMAL)->managed_pages / 256);
+	CHECK(zone_of(ZONE_DMA32)->lowmem_reserve[ZONE_NORMAL] ==
+	      zone_of(ZONE_NORMAL)->managed_pages / 256);
 }
 
 static void watermarks_follow_linuxs_formula(void **state)

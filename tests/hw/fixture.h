@@ -2,7 +2,10 @@
 #ifndef TESTS_HW_FIXTURE_H
 #define TESTS_HW_FIXTURE_H
 
-/* What tests of the hardware floor share: cmocka, a machine, raw access to its physical memory, page tables laid by hand. */
+/*
+ * What tests of the hardware floor share: cmocka, a machine, raw access to its physical memory,
+ * page tables laid by hand.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,8 +49,12 @@ static inline void fx_put64(struct machine *m, u64 pa, u64 v)
 	memcpy(m->ram + pa, &v, sizeof(v));
 }
 
-/* Map one page of 1 << shift bytes below cr3; tables come from *next_table, a bump of physical pages. Inner entries are P|W|U. */
-static inline void fx_map(struct machine *m, u64 cr3, u64 *next_table, u64 va, u64 pa, unsigned shift, u64 flags)
+/*
+ * Map one page of 1 << shift bytes below cr3; tables come from *next_table, a bump of physical
+ * pages. Inner entries are P|W|U.
+ */
+static inline void fx_map(struct machine *m, u64 cr3, u64 *next_table, u64 va, u64 pa,
+			  unsigned shift, u64 flags)
 {
 	u64 table = cr3 & PTE_ADDR;
 
@@ -61,10 +68,14 @@ static inline void fx_map(struct machine *m, u64 cr3, u64 *next_table, u64 va, u
 		}
 		table = e & PTE_ADDR;
 	}
-	fx_put64(m, table + ((va >> shift) & 0x1ff) * 8, pa | flags | PTE_P | (shift > 12 ? PTE_PS : 0));
+	fx_put64(m, table + ((va >> shift) & 0x1ff) * 8,
+		 pa | flags | PTE_P | (shift > 12 ? PTE_PS : 0));
 }
 
-/* Physical layout of a booted test CPU: tables from 1 MiB, kernel at gate_base, all RAM mapped for CPL 0 at FX_DIRECT. */
+/*
+ * Physical layout of a booted test CPU: tables from 1 MiB, kernel at gate_base, all RAM mapped for
+ * CPL 0 at FX_DIRECT.
+ */
 #define FX_CR3 0x100000ull
 #define FX_TABLES 0x101000ull
 #define FX_DIRECT 0xffff888000000000ull
@@ -84,16 +95,20 @@ static inline void fx_map(struct machine *m, u64 cr3, u64 *next_table, u64 va, u
 #define FX_UDS 0x2b
 #define FX_UCS 0x33
 
-static inline void fx_gate(struct machine *m, unsigned vector, u64 target, u16 sel, unsigned type, unsigned dpl, unsigned ist)
+static inline void fx_gate(struct machine *m, unsigned vector, u64 target, u16 sel, unsigned type,
+			   unsigned dpl, unsigned ist)
 {
-	u64 lo = (target & 0xffff) | (u64)sel << 16 | (u64)ist << 32 | (u64)(0x80 | dpl << 5 | type) << 40 |
-		 (target >> 16 & 0xffff) << 48;
+	u64 lo = (target & 0xffff) | (u64)sel << 16 | (u64)ist << 32 |
+		 (u64)(0x80 | dpl << 5 | type) << 40 | (target >> 16 & 0xffff) << 48;
 
 	fx_put64(m, FX_IDT + vector * 16, lo);
 	fx_put64(m, FX_IDT + vector * 16 + 8, target >> 32);
 }
 
-/* CPU 0 in long mode with GDT, TSS, IDT (gate i for vector i, interrupt gates, DPL 0; INT3 DPL 3), user code and stack pages. */
+/*
+ * CPU 0 in long mode with GDT, TSS, IDT (gate i for vector i, interrupt gates, DPL 0; INT3 DPL 3),
+ * user code and stack pages.
+ */
 static inline u64 fx_boot(struct machine *m, unsigned index)
 {
 	struct cpu *cpu = m->cpu[index];
@@ -116,7 +131,8 @@ static inline u64 fx_boot(struct machine *m, unsigned index)
 	fx_put64(m, FX_GDT + 0x28, 0x00cff3000000ffffull);
 	fx_put64(m, FX_GDT + 0x30, 0x00affb000000ffffull);
 	fx_put64(m, FX_GDT + 0x38, 0x00af1b000000ffffull); /* code, not present */
-	fx_put64(m, FX_GDT + 0x40, 0x00affb000000ffffull & ~(1ull << 47)); /* user code, not present */
+	fx_put64(m, FX_GDT + 0x40,
+		 0x00affb000000ffffull & ~(1ull << 47));   /* user code, not present */
 	fx_put64(m, FX_GDT + 0x48, 0x00cf73000000ffffull); /* user data, not present */
 	fx_put64(m, FX_TSS + 4, FX_DIRECT + FX_STACK0);
 	fx_put64(m, FX_TSS + 36, FX_DIRECT + FX_IST1);
@@ -124,9 +140,11 @@ static inline u64 fx_boot(struct machine *m, unsigned index)
 		fx_gate(m, v, gate_va(m, v), FX_KCS, 0xe, v == VEC_BP ? 3 : 0, 0);
 
 	cpu_long_mode(cpu, FX_CR3, FX_DIRECT + FX_STACK0, gate_va(m, 300));
-	cpu->gdtr = (struct desc_table){FX_DIRECT + FX_GDT, 0x4f};
-	cpu->idtr = (struct desc_table){FX_DIRECT + FX_IDT, 0xfff};
-	cpu->tr = (struct segment){.sel = 0x50, .attr = 0x8b, .limit = 103, .base = FX_DIRECT + FX_TSS};
+	cpu->gdtr = (struct desc_table){ FX_DIRECT + FX_GDT, 0x4f };
+	cpu->idtr = (struct desc_table){ FX_DIRECT + FX_IDT, 0xfff };
+	cpu->tr = (struct segment){
+		.sel = 0x50, .attr = 0x8b, .limit = 103, .base = FX_DIRECT + FX_TSS
+	};
 	cpu->star = (u64)FX_KCS << 32 | 0x23ull << 48;
 	cpu->lstar = gate_va(m, 256);
 	return next;
@@ -135,8 +153,8 @@ static inline u64 fx_boot(struct machine *m, unsigned index)
 /* Put the CPU in user code. */
 static inline void fx_user(struct cpu *cpu)
 {
-	cpu->seg[SEG_CS] = (struct segment){.sel = FX_UCS, .attr = 0xa0fb, .limit = 0xffffffff};
-	cpu->seg[SEG_SS] = (struct segment){.sel = FX_UDS, .attr = 0xc0f3, .limit = 0xffffffff};
+	cpu->seg[SEG_CS] = (struct segment){ .sel = FX_UCS, .attr = 0xa0fb, .limit = 0xffffffff };
+	cpu->seg[SEG_SS] = (struct segment){ .sel = FX_UDS, .attr = 0xc0f3, .limit = 0xffffffff };
 	cpu->seg[SEG_DS] = cpu->seg[SEG_ES] = cpu->seg[SEG_SS];
 	cpu->rip = FX_USER_CODE + 0x10;
 	cpu->r[RSP] = FX_USER_STACK + 0x808;

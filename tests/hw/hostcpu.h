@@ -181,15 +181,17 @@ static inline u64 rnd_int(struct prng *g)
 	static const u64 corner[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
 				      0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, ~0ull, ~0ull - 1 };
 
+	u64 v = prng_u64(g);
+
 	switch (rnd(g, 4)) {
 	case 0:
 		return corner[rnd(g, sizeof(corner) / sizeof(corner[0]))];
 	case 1:
-		return prng_u64(g) >> rnd(g, 64);
+		return v >> rnd(g, 64);
 	case 2:
-		return (u64)((s64)prng_u64(g) >> rnd(g, 64));
+		return (u64)((s64)v >> rnd(g, 64));
 	default:
-		return prng_u64(g);
+		return v;
 	}
 }
 
@@ -229,7 +231,8 @@ static inline u64 rnd_float(struct prng *g, unsigned exp_bits, unsigned frac_bit
 		frac = 1ull << rnd(g, frac_bits);
 		break;
 	case 3:
-		frac = prng_u64(g) & fmask & ~(fmask >> rnd(g, frac_bits + 1));
+		frac = prng_u64(g) & fmask;
+		frac &= ~(fmask >> rnd(g, frac_bits + 1));
 		break;
 	default:
 		frac = prng_u64(g) & fmask;
@@ -289,7 +292,9 @@ static inline void rnd_state(struct prng *g, struct state *s)
 	s->rflags = prng_u64(g) & FLAGS_COMPARED;
 	for (unsigned i = 0; i < 16; i++)
 		rnd_lanes(g, s->fx + 160 + 16 * i);
-	mxcsr = 0x1f80 | (u32)rnd(g, 4) << 13 | (u32)rnd(g, 2) * (prng_u64(g) & 0x803f);
+	mxcsr = 0x1f80 | (u32)rnd(g, 4) << 13;
+	if (rnd(g, 2))
+		mxcsr |= prng_u64(g) & 0x803f;
 	if (!rnd(g, 4))
 		mxcsr |= 0x40;
 	if (!rnd(g, 4))
@@ -302,7 +307,9 @@ static inline void rnd_state(struct prng *g, struct state *s)
 		fcw &= (u16)~rnd(g, 64);
 	fsw = (u16)(prng_u64(g) & 0x7f00);
 	if (!rnd(g, 4))
-		fsw |= (u16)((prng_u64(g) & 0x7f) & (rnd(g, 4) ? fcw | 0x40 : 0x7f));
+		fsw |= (u16)(prng_u64(g) & 0x7f);
+	if (rnd(g, 4)) /* mostly nothing pending */
+		fsw &= (u16)~(0x3f & ~fcw);
 	memcpy(s->fx, &fcw, 2);
 	memcpy(s->fx + 2, &fsw, 2);
 	s->fx[4] = rnd(g, 3) ? (u8)(rnd(g, 2) ? 0xff : ~(1u << (((fsw >> 11) - 1) & 7))) : (u8)prng_u64(g);
@@ -353,13 +360,18 @@ static inline void gen_bytes(struct prng *g, enum gen_kind kind, u8 *p)
 			*p++ = prefix[1 + rnd(g, 2)];
 		if (!rnd(g, 12))
 			*p++ = 0xf0;
-	} else if (kind == GEN_SSE && rnd(g, 4)) {
-		*p++ = prefix[rnd(g, 3)];
+	} else {
+		if (!rnd(g, 12))
+			*p++ = 0x67;
+		if (kind == GEN_SSE && rnd(g, 4))
+			*p++ = prefix[rnd(g, 3)];
+		else if (kind == GEN_X87 && !rnd(g, 8))
+			*p++ = 0x66;
 	}
 	if (rnd(g, 2))
 		*p++ = (u8)(0x40 | rnd(g, 16));
 	if (kind == GEN_X87)
-		*p++ = (u8)(0xd8 | rnd(g, 8));
+		*p++ = rnd(g, 50) ? (u8)(0xd8 | rnd(g, 8)) : 0x9b;
 	else if (kind == GEN_SSE || rnd(g, 2))
 		*p++ = 0x0f;
 	while (p < end)

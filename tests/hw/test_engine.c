@@ -25,7 +25,7 @@ static unsigned nr_log;
 static void log_add(u64 time, u32 who)
 {
 	assert_true(nr_log < LOG_MAX);
-	events_log[nr_log++] = (struct log_entry){time, who};
+	events_log[nr_log++] = (struct log_entry){ time, who };
 }
 
 static struct machine *machine(u32 cpus, u64 quantum_ns)
@@ -84,7 +84,7 @@ static void events_fire_in_order_of_time_class_source_and_sequence(void **state)
 	event_schedule(m, &ev[5].e, EV_IPI, 0, 100, log_event);
 	assert_int_equal(engine_run(m, UINT64_MAX), STOP_DEADLOCK);
 	assert_int_equal(nr_log, 6);
-	static const u32 want[] = {4, 2, 1, 5, 0, 3};
+	static const u32 want[] = { 4, 2, 1, 5, 0, 3 };
 	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(events_log[i].who, want[i]);
 	machine_destroy(m);
@@ -92,7 +92,8 @@ static void events_fire_in_order_of_time_class_source_and_sequence(void **state)
 
 static int by_time_then_seq(const void *a, const void *b)
 {
-	const struct event *x = &((const struct my_event *)a)->e, *y = &((const struct my_event *)b)->e;
+	const struct event *x = &((const struct my_event *)a)->e,
+			   *y = &((const struct my_event *)b)->e;
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
@@ -115,16 +116,18 @@ static void a_thousand_random_events_match_a_sorted_model(void **state)
 		memset(ev, 0, sizeof(ev));
 		for (unsigned i = 0; i < 1000; i++) {
 			ev[i].id = i;
-			event_schedule(m, &ev[i].e, prng_below(&p, 4), prng_below(&p, 3), prng_below(&p, 300), log_event);
+			event_schedule(m, &ev[i].e, prng_below(&p, 4), prng_below(&p, 3),
+				       prng_below(&p, 300), log_event);
 		}
-		for (unsigned i = 0; i < 300; i++) { /* move some, cancel some, schedule some again */
+		for (unsigned i = 0; i < 300;
+		     i++) { /* move some, cancel some, schedule some again */
 			struct my_event *e = &ev[prng_below(&p, 1000)];
 
 			if (prng_below(&p, 2))
 				event_cancel(m, &e->e);
 			else
-				event_schedule(m, &e->e, prng_below(&p, 4), prng_below(&p, 3), prng_below(&p, 300),
-					       log_event);
+				event_schedule(m, &e->e, prng_below(&p, 4), prng_below(&p, 3),
+					       prng_below(&p, 300), log_event);
 		}
 		for (unsigned i = 0; i < 1000; i++)
 			if (event_pending(&ev[i].e))
@@ -132,11 +135,13 @@ static void a_thousand_random_events_match_a_sorted_model(void **state)
 		qsort(model, n, sizeof(model[0]), by_time_then_seq);
 		assert_int_equal(engine_run(m, UINT64_MAX), STOP_DEADLOCK);
 		if (nr_log != n)
-			fail_msg("seed %llu: %u events fired, %u expected", (unsigned long long)seed, nr_log, n);
+			fail_msg("seed %llu: %u events fired, %u expected",
+				 (unsigned long long)seed, nr_log, n);
 		for (unsigned i = 0; i < n; i++)
 			if (events_log[i].who != model[i].id)
-				fail_msg("seed %llu: event %u is %u, not %u", (unsigned long long)seed, i,
-					 (u32)events_log[i].who, model[i].id);
+				fail_msg("seed %llu: event %u is %u, not %u",
+					 (unsigned long long)seed, i, (u32)events_log[i].who,
+					 model[i].id);
 		machine_destroy(m);
 	}
 }
@@ -163,7 +168,7 @@ static void worker_fn(void *arg)
 static void quantum_zero_interleaves_exactly_and_ties_go_to_the_lower_index(void **state)
 {
 	struct machine *m = machine(3, 0);
-	struct worker w[3] = {{40, 7}, {40, 5}, {40, 7}};
+	struct worker w[3] = { { 40, 7 }, { 40, 5 }, { 40, 7 } };
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
@@ -182,8 +187,8 @@ static void quantum_zero_interleaves_exactly_and_ties_go_to_the_lower_index(void
 static void no_cpu_runs_ahead_by_more_than_the_quantum(void **state)
 {
 	struct machine *m = machine(3, 100); /* zero profile: 1 ns a cycle */
-	struct worker w[3] = {{400, 7}, {400, 5}, {400, 11}};
-	u64 seen[3] = {0, 0, 0};
+	struct worker w[3] = { { 400, 7 }, { 400, 5 }, { 400, 11 } };
+	u64 seen[3] = { 0, 0, 0 };
 	unsigned switches = 0;
 
 	(void)state;
@@ -213,8 +218,8 @@ static struct machine *sliced_machine(u64 quantum, struct worker *w)
 static void limits_and_resumptions_leave_the_order_as_it_is(void **state)
 {
 	static struct log_entry whole[LOG_MAX];
-	struct worker w[3] = {{300, 7}, {300, 5}, {300, 11}};
-	static const u64 quanta[] = {0, 40, 1000};
+	struct worker w[3] = { { 300, 7 }, { 300, 5 }, { 300, 11 } };
+	static const u64 quanta[] = { 0, 40, 1000 };
 
 	(void)state;
 	for (unsigned q = 0; q < 3; q++) {
@@ -297,7 +302,7 @@ static void cut_fn(void *arg)
 static void an_event_scheduled_before_the_horizon_fires_at_its_time(void **state)
 {
 	struct machine *m = machine(1, 0);
-	static const u32 want[] = {0, 0, 0, 77, 0, 0};
+	static const u32 want[] = { 0, 0, 0, 77, 0, 0 };
 
 	(void)state;
 	memset(&cut_event, 0, sizeof(cut_event));
@@ -342,7 +347,8 @@ static void halting_fn(void *arg)
 static void a_halted_cpu_resumes_at_the_later_of_its_clock_and_the_wake_up(void **state)
 {
 	struct machine *m = machine(2, 0);
-	static const struct log_entry want[] = {{10, 1}, {500, 100}, {500, 1}, {500, 1}, {550, 100}, {550, 1}};
+	static const struct log_entry want[] = { { 10, 1 },  { 500, 100 }, { 500, 1 },
+						 { 500, 1 }, { 550, 100 }, { 550, 1 } };
 
 	(void)state;
 	memset(&wake_event, 0, sizeof(wake_event));
@@ -384,7 +390,9 @@ static void releaser_fn(void *arg)
 static void a_spinner_costs_nothing_and_resumes_at_the_release(void **state)
 {
 	struct machine *m = machine(3, 0);
-	static const struct log_entry want[] = {{10, 1}, {300, 2}, {1000, 0}, {300, 2}, {1007, 1}};
+	static const struct log_entry want[] = {
+		{ 10, 1 }, { 300, 2 }, { 1000, 0 }, { 300, 2 }, { 1007, 1 }
+	};
 
 	(void)state;
 	start(m, 0, 0, releaser_fn, m);
@@ -450,7 +458,7 @@ static void one_halt_fn(void *arg)
 static void waking_a_cpu_cuts_the_running_ones_horizon(void **state)
 {
 	struct machine *m = machine(2, 0);
-	static const struct log_entry want[] = {{100, 0}, {100, 1}, {101, 0}};
+	static const struct log_entry want[] = { { 100, 0 }, { 100, 1 }, { 101, 0 } };
 
 	(void)state;
 	start(m, 0, 0, waker_fn, m);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Entry and exit: delivery from CPL 3 and 0, IST, error codes, #DF and shutdown, IRET, SYSCALL and SYSRET, INT n, and cpu_poll's gates. */
+/*
+ * Entry and exit: delivery from CPL 3 and 0, IST, error codes, #DF and shutdown, IRET, SYSCALL and
+ * SYSRET, INT n, and cpu_poll's gates.
+ */
 #include <stdlib.h>
 
 #include "fixture.h"
 
-#define FRAME_PA(rsp) ((rsp) - FX_DIRECT)
+#define FRAME_PA(rsp) ((rsp)-FX_DIRECT)
 
 static struct machine *m;
 static struct cpu *cpu;
@@ -34,7 +37,7 @@ static u64 frame64(unsigned i)
 
 static void a_page_fault_in_user_code_pushes_the_whole_frame_on_rsp0(void **state)
 {
-	struct fault f = {.vector = VEC_PF, .has_error = true, .error = 6, .cr2 = 0x1234};
+	struct fault f = { .vector = VEC_PF, .has_error = true, .error = 6, .cr2 = 0x1234 };
 	u64 flags;
 
 	(void)state;
@@ -60,7 +63,7 @@ static void a_page_fault_in_user_code_pushes_the_whole_frame_on_rsp0(void **stat
 
 static void an_exception_at_cpl_0_stays_on_its_stack_aligned_to_16(void **state)
 {
-	struct fault f = {.vector = VEC_UD};
+	struct fault f = { .vector = VEC_UD };
 
 	(void)state;
 	cpu->r[RSP] = FX_DIRECT + 0x8f008;
@@ -76,7 +79,7 @@ static void an_exception_at_cpl_0_stays_on_its_stack_aligned_to_16(void **state)
 
 static void a_trap_gate_leaves_interrupts_on(void **state)
 {
-	struct fault f = {.vector = VEC_DE};
+	struct fault f = { .vector = VEC_DE };
 
 	(void)state;
 	fx_gate(m, VEC_DE, gate_va(m, 0), FX_KCS, 0xf, 0, 0);
@@ -87,7 +90,7 @@ static void a_trap_gate_leaves_interrupts_on(void **state)
 
 static void an_ist_gate_switches_stacks_even_at_cpl_0(void **state)
 {
-	struct fault f = {.vector = VEC_GP, .has_error = true, .error = 0x18};
+	struct fault f = { .vector = VEC_GP, .has_error = true, .error = 0x18 };
 
 	(void)state;
 	fx_gate(m, VEC_GP, gate_va(m, VEC_GP), FX_KCS, 0xe, 0, 1);
@@ -101,7 +104,7 @@ static void an_ist_gate_switches_stacks_even_at_cpl_0(void **state)
 /* What a delivery of #UD from user code ends as: the vector and error code pushed. */
 static u8 ends_as(u32 *error)
 {
-	struct fault f = {.vector = VEC_UD};
+	struct fault f = { .vector = VEC_UD };
 
 	fx_user(cpu);
 	cpu_deliver(cpu, &f);
@@ -114,7 +117,8 @@ static void a_bad_gate_becomes_the_fault_of_the_manual(void **state)
 	u32 e;
 
 	(void)state;
-	fx_put64(m, FX_IDT + VEC_UD * 16, fx_get64(m, FX_IDT + VEC_UD * 16) & ~(1ull << 47)); /* P = 0 */
+	fx_put64(m, FX_IDT + VEC_UD * 16,
+		 fx_get64(m, FX_IDT + VEC_UD * 16) & ~(1ull << 47)); /* P = 0 */
 	assert_int_equal(ends_as(&e), VEC_NP);
 	assert_int_equal(e, VEC_UD * 8 + 2 + 1);
 	fx_gate(m, VEC_UD, gate_va(m, VEC_UD), FX_KCS, 0x5, 0, 0); /* a task gate */
@@ -149,7 +153,7 @@ static void a_bad_stack_is_ts_ss_or_a_page_fault(void **state)
 
 	(void)state;
 	/* #GP, #TS, #SS and #PF themselves use IST 1, which is good. */
-	static const u8 vectors[] = {VEC_TS, VEC_SS, VEC_PF, VEC_GP, VEC_DF};
+	static const u8 vectors[] = { VEC_TS, VEC_SS, VEC_PF, VEC_GP, VEC_DF };
 	for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
 		fx_gate(m, vectors[i], gate_va(m, vectors[i]), FX_KCS, 0xe, 0, 1);
 	fx_put64(m, FX_TSS + 4, 0x900000000000ull);
@@ -174,7 +178,7 @@ static void a_bad_stack_is_ts_ss_or_a_page_fault(void **state)
 
 static void two_contributory_faults_are_a_double_fault(void **state)
 {
-	struct fault f = {.vector = VEC_GP, .has_error = true, .error = 0x20};
+	struct fault f = { .vector = VEC_GP, .has_error = true, .error = 0x20 };
 
 	(void)state;
 	fx_put64(m, FX_IDT + VEC_GP * 16, 0);
@@ -184,9 +188,10 @@ static void two_contributory_faults_are_a_double_fault(void **state)
 	assert_int_equal(frame64(0), 0);
 }
 
-static void a_page_fault_while_delivering_one_is_a_double_fault_with_the_second_address(void **state)
+static void
+a_page_fault_while_delivering_one_is_a_double_fault_with_the_second_address(void **state)
 {
-	struct fault f = {.vector = VEC_PF, .has_error = true, .error = 4, .cr2 = 0x77};
+	struct fault f = { .vector = VEC_PF, .has_error = true, .error = 4, .cr2 = 0x77 };
 
 	(void)state;
 	fx_gate(m, VEC_DF, gate_va(m, VEC_DF), FX_KCS, 0xe, 0, 1);
@@ -199,7 +204,7 @@ static void a_page_fault_while_delivering_one_is_a_double_fault_with_the_second_
 
 static void a_page_fault_while_delivering_gp_is_delivered_itself(void **state)
 {
-	struct fault f = {.vector = VEC_GP, .has_error = true};
+	struct fault f = { .vector = VEC_GP, .has_error = true };
 
 	(void)state;
 	fx_gate(m, VEC_PF, gate_va(m, VEC_PF), FX_KCS, 0xe, 0, 1);
@@ -212,7 +217,7 @@ static void a_page_fault_while_delivering_gp_is_delivered_itself(void **state)
 
 static void triple(void *arg)
 {
-	struct fault f = {.vector = VEC_UD};
+	struct fault f = { .vector = VEC_UD };
 
 	(void)arg;
 	cpu->idtr.limit = 0;
@@ -255,7 +260,7 @@ static void int_n_checks_the_gates_dpl(void **state)
 
 static void iret_frame(u64 rip, u64 cs, u64 flags, u64 rsp, u64 ss)
 {
-	u64 v[5] = {rip, cs, flags, rsp, ss};
+	u64 v[5] = { rip, cs, flags, rsp, ss };
 
 	fx_boot(m, 0);
 	cpu->r[RSP] = FX_DIRECT + 0x8f000;
@@ -267,7 +272,9 @@ static void iret_returns_to_user_code_and_back_to_the_kernel(void **state)
 	struct fault f;
 
 	(void)state;
-	iret_frame(FX_USER_CODE, FX_UCS, FLAG_FIXED | FLAG_IF | FLAG_CF | FLAG_RF | FLAG_VM | 0x80000000, FX_USER_STACK + 0x100, FX_UDS);
+	iret_frame(FX_USER_CODE, FX_UCS,
+		   FLAG_FIXED | FLAG_IF | FLAG_CF | FLAG_RF | FLAG_VM | 0x80000000,
+		   FX_USER_STACK + 0x100, FX_UDS);
 	assert_true(cpu_iret(cpu, &f));
 	assert_int_equal(cpu->cpl, 3);
 	assert_int_equal(cpu->rip, FX_USER_CODE);
@@ -287,7 +294,7 @@ static void iret_returns_to_user_code_and_back_to_the_kernel(void **state)
 static void iret_fails(u64 rip, u64 cs, u64 ss, u8 vector, u32 error)
 {
 	struct cpu before;
-	struct fault f = {0};
+	struct fault f = { 0 };
 
 	iret_frame(rip, cs, FLAG_FIXED, FX_USER_STACK, ss);
 	before = *cpu;
@@ -309,7 +316,7 @@ static void iret_checks_everything(void **state)
 	iret_fails(FX_USER_CODE, 3, FX_UDS, VEC_GP, 0);
 	iret_fails(FX_USER_CODE, 0x83, FX_UDS, VEC_GP, 0x80);
 	iret_fails(FX_USER_CODE, FX_UDS, FX_UDS, VEC_GP, FX_UDS & ~3);
-	iret_fails(FX_USER_CODE, 0x23, FX_UDS, VEC_GP, 0x20); /* 32-bit code: absent */
+	iret_fails(FX_USER_CODE, 0x23, FX_UDS, VEC_GP, 0x20);	      /* 32-bit code: absent */
 	iret_fails(FX_USER_CODE, FX_KCS | 3, FX_UDS, VEC_GP, FX_KCS); /* DPL 0, RPL 3 */
 	iret_fails(FX_USER_CODE, FX_UCS & ~3, FX_KDS, VEC_GP, FX_UCS & ~3); /* DPL 3, RPL 0 */
 	iret_fails(FX_USER_CODE, 0x43, FX_UDS, VEC_NP, 0x40);
@@ -334,7 +341,7 @@ static void iret_checks_everything(void **state)
 
 	/* From CPL 3, to CPL 3: IF and IOPL stay; to CPL 0: refused. */
 	fx_user(cpu);
-	u64 v[5] = {FX_USER_CODE, FX_UCS, FLAG_FIXED | FLAG_IOPL, FX_USER_STACK, FX_UDS};
+	u64 v[5] = { FX_USER_CODE, FX_UCS, FLAG_FIXED | FLAG_IOPL, FX_USER_STACK, FX_UDS };
 	memcpy(m->ram + FX_USER_STACK_PA, v, sizeof(v));
 	cpu->r[RSP] = FX_USER_STACK;
 	assert_true(cpu_iret(cpu, &f));
@@ -512,14 +519,15 @@ static void an_interrupt_of_native_code_to_no_gate_panics(void **state)
 static void wild_tables(void *arg)
 {
 	struct prng *p = arg;
-	struct fault f = {.vector = prng_below(p, 32)};
+	struct fault f = { .vector = prng_below(p, 32) };
 
 	for (unsigned i = 0; i < 64; i++)
 		fx_put64(m, FX_IDT + prng_below(p, 512) * 8, prng_u64(p));
 	for (unsigned i = 0; i < 6; i++)
 		fx_put64(m, FX_GDT + prng_below(p, 16) * 8, prng_u64(p));
 	for (unsigned i = 0; i < 4; i++)
-		fx_put64(m, FX_TSS + prng_below(p, 14) * 8, prng_below(p, 2) ? prng_u64(p) : FX_DIRECT + FX_STACK0);
+		fx_put64(m, FX_TSS + prng_below(p, 14) * 8,
+			 prng_below(p, 2) ? prng_u64(p) : FX_DIRECT + FX_STACK0);
 	if (prng_below(p, 4) == 0)
 		cpu->idtr.base = prng_u64(p);
 	if (prng_below(p, 4) == 0)

@@ -37,7 +37,6 @@ static bool baseline(const struct insn_case *c, enum gen_kind kind)
 	case ZYDIS_ISA_SET_LONGMODE:
 	case ZYDIS_ISA_SET_CMOV:
 	case ZYDIS_ISA_SET_CMPXCHG16B:
-	case ZYDIS_ISA_SET_PPRO:
 	case ZYDIS_ISA_SET_FAT_NOP:
 	case ZYDIS_ISA_SET_LAHF:
 	case ZYDIS_ISA_SET_PAUSE:
@@ -46,6 +45,8 @@ static bool baseline(const struct insn_case *c, enum gen_kind kind)
 	case ZYDIS_ISA_SET_SSE_PREFETCH:
 	case ZYDIS_ISA_SET_CET:
 		return kind == GEN_INTEGER;
+	case ZYDIS_ISA_SET_PPRO: /* FCOMI and kin among them */
+		return kind != GEN_SSE;
 	case ZYDIS_ISA_SET_SSE:
 	case ZYDIS_ISA_SET_SSE2:
 	case ZYDIS_ISA_SET_SSEMXCSR:
@@ -310,7 +311,25 @@ static u32 form_of(const struct insn_case *c)
 	return (u32)((key * 0x9e3779b97f4a7c15ull) >> 48);
 }
 
-static void against_host(enum gen_kind kind)
+/* Of the baseline, these forms raise #UD by name: 16-bit stack operands in 64-bit code, port strings, task and LDT
+ * registers, MASKMOVDQU with a 32-bit address. */
+static bool known_absent(ZydisMnemonic m)
+{
+	static const ZydisMnemonic absent[] = {
+		ZYDIS_MNEMONIC_ENTER, ZYDIS_MNEMONIC_INSB,  ZYDIS_MNEMONIC_INSD,  ZYDIS_MNEMONIC_INSW,
+		ZYDIS_MNEMONIC_LEAVE, ZYDIS_MNEMONIC_LLDT,  ZYDIS_MNEMONIC_LMSW,  ZYDIS_MNEMONIC_LTR,
+		ZYDIS_MNEMONIC_OUTSB, ZYDIS_MNEMONIC_OUTSD, ZYDIS_MNEMONIC_OUTSW, ZYDIS_MNEMONIC_MOVSXD,
+		ZYDIS_MNEMONIC_POP,   ZYDIS_MNEMONIC_PUSH,  ZYDIS_MNEMONIC_XLAT,  ZYDIS_MNEMONIC_MASKMOVDQU,
+	};
+
+	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+		if (absent[i] == m)
+			return true;
+	return false;
+}
+
+/* min_mnemonics: so many the generator reaches; fewer means that it, or the decoder, lost some. */
+static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 {
 	u32 *form = calloc(FORMS, sizeof(*form)), *mnemonic = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
 	u32 *missing = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
@@ -343,9 +362,12 @@ static void against_host(enum gen_kind kind)
 		vec = guest_run(&guest, &o, c.bytes, c.len);
 		if (vec == GUEST_MISSING) {
 			if (!missing[c.d.mnemonic]++) {
+				absent += known_absent(c.d.mnemonic);
+				if (known_absent(c.d.mnemonic))
+					continue;
 				printf("not implemented: %s: ", guest.missing);
 				print_case(&c);
-				absent++;
+				failures++;
 			}
 			continue;
 		}
@@ -377,6 +399,8 @@ static void against_host(enum gen_kind kind)
 	free(mnemonic);
 	free(missing);
 	assert_int_equal(failures, 0);
+	if (!only)
+		assert_true(mnemonics >= min_mnemonics);
 }
 
 #define SKIPPED 7u /* bytes of mov $imm32, %r15, which a taken branch jumps over */
@@ -524,7 +548,8 @@ static unsigned gen_branch(struct prng *g, struct state *s, u8 *code)
 			code[n++] = 0x67;
 		code[n++] = (u8)(0xe0 | rnd(g, 4));
 		code[n++] = SKIPPED;
-		s->gpr[RCX] = rnd(g, 3) | rnd(g, 2) << 32;
+		s->gpr[RCX] = rnd(g, 3);
+		s->gpr[RCX] |= rnd(g, 2) << 32;
 		break;
 	case 5:
 		through_register = true;
@@ -603,19 +628,19 @@ static void branches_agree_with_the_host(void **state)
 static void integer_instructions_agree_with_the_host(void **state)
 {
 	(void)state;
-	against_host(GEN_INTEGER);
+	against_host(GEN_INTEGER, 140);
 }
 
 static void sse_instructions_agree_with_the_host(void **state)
 {
 	(void)state;
-	against_host(GEN_SSE);
+	against_host(GEN_SSE, 160);
 }
 
 static void x87_instructions_agree_with_the_host(void **state)
 {
 	(void)state;
-	against_host(GEN_X87);
+	against_host(GEN_X87, 80);
 }
 
 int main(void)

@@ -103,7 +103,10 @@ static void the_deadline_timer_compares_the_tsc(void **state)
 	assert_true(pending(c, 0x52));
 	assert_true(cpu_read_msr(c, MSR_TSC_DEADLINE, &v, &f));
 	assert_int_equal(v, 0);
-	/* The initial count is ignored in this mode, a past deadline fires at once, 0 disarms, leaving the mode disarms. */
+	/*
+	 * The initial count is ignored in this mode, a past deadline fires at once, 0 disarms,
+	 * leaving the mode disarms.
+	 */
 	lapic_write(c, APIC_TMICT, 5);
 	assert_false(event_pending(&c->lapic.timer));
 	assert_true(cpu_write_msr(c, MSR_TSC_DEADLINE, 1, &f));
@@ -281,7 +284,10 @@ static void a_disabled_apic_takes_nothing_and_masks_its_lvts(void **state)
 	assert_int_equal(lapic_ack(c), 0x45);
 }
 
-/* Random register writes: nothing but the registers moves, and the line is always what the registers say. */
+/*
+ * Random register writes: nothing but the registers moves, and the line is always what the
+ * registers say.
+ */
 static void random_writes_keep_the_line_true(void **state)
 {
 	struct prng p;
@@ -324,12 +330,14 @@ static void the_hpet_counts_14318180_hz_exactly(void **state)
 	hpet_write(m, 0x10, 4, 1, now);
 	assert_int_equal(hpet_read(m, 0xf0, 8, now), 0xfffffff0);
 	/* One second of 2.4 GHz. */
-	assert_int_equal(hpet_read(m, 0xf0, 8, now + 2400000000) - 0xfffffff0, 1000000000000000 / HPET_PERIOD_FS);
+	assert_int_equal(hpet_read(m, 0xf0, 8, now + 2400000000) - 0xfffffff0,
+			 1000000000000000 / HPET_PERIOD_FS);
 	assert_int_equal(hpet_read(m, 0xf4, 4, now + 2400000000), 1);
 	/* Writes are ignored while it runs; stopping keeps the value. */
 	hpet_write(m, 0xf0, 8, 0, now + 2400000000);
 	hpet_write(m, 0x10, 8, 0, now + 2400000000);
-	assert_int_equal(hpet_read(m, 0xf0, 8, ~0ull) - 0xfffffff0, 1000000000000000 / HPET_PERIOD_FS);
+	assert_int_equal(hpet_read(m, 0xf0, 8, ~0ull) - 0xfffffff0,
+			 1000000000000000 / HPET_PERIOD_FS);
 	/* Far away nothing overflows, and it never goes back. */
 	hpet_write(m, 0x10, 8, 1, 0);
 	u64 last = 0;

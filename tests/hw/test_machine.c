@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Machines as a whole: creation and its failures, memory map, conversions, stacks, CPUID, two machines side by side. */
+/*
+ * Machines as a whole: creation and its failures, memory map, conversions, stacks, CPUID, two
+ * machines side by side.
+ */
 #include <stdlib.h>
 
 #include "fixture.h"
 
 static void bad_configurations_are_refused(void **state)
 {
-	struct machine_config good = {.nr_cpus = 1, .ram_bytes = 16 << 20, .costs = cost_profile("zero")}, c;
+	struct machine_config good = { .nr_cpus = 1,
+				       .ram_bytes = 16 << 20,
+				       .costs = cost_profile("zero") },
+			      c;
 	struct machine *m = (struct machine *)1;
 
 	(void)state;
@@ -72,7 +78,7 @@ static void ram_has_a_hole_below_4_gib(void **state)
 
 static void conversions_are_exact_and_deadlines_round_up(void **state)
 {
-	static const char *const profiles[] = {"zen4", "skylake", "zero"};
+	static const char *const profiles[] = { "zen4", "skylake", "zero" };
 	struct prng p;
 
 	(void)state;
@@ -104,7 +110,9 @@ static void never(void *arg)
 
 static void stacks_are_aligned_reused_and_limited(void **state)
 {
-	struct machine_config cfg = {.nr_cpus = 1, .ram_bytes = 16 << 20, .max_stacks = 10, .costs = cost_profile("zero")};
+	struct machine_config cfg = {
+		.nr_cpus = 1, .ram_bytes = 16 << 20, .max_stacks = 10, .costs = cost_profile("zero")
+	};
 	struct machine *m;
 	struct stack *s[10];
 	unsigned n = 0;
@@ -197,7 +205,9 @@ static void stacks_switch_to_and_fro(void **state)
 
 static void cpuid_names_what_is_there(void **state)
 {
-	static const char *const vendors[][2] = {{"zen4", "AuthenticAMD"}, {"skylake", "GenuineIntel"}, {"zero", "osimosimosim"}};
+	static const char *const vendors[][2] = { { "zen4", "AuthenticAMD" },
+						  { "skylake", "GenuineIntel" },
+						  { "zero", "osimosimosim" } };
 	u32 r[4];
 	char text[49] = "";
 
@@ -215,13 +225,18 @@ static void cpuid_names_what_is_there(void **state)
 		cpu_cpuid(c, 1, 0, r);
 		assert_int_equal(r[0], m->cost->signature);
 		assert_int_equal(r[1] >> 24, 1);
-		assert_int_equal(r[3], 0x0709a371); /* fpu tsc msr pae cx8 apic pge cmov pat clflush fxsr sse sse2 */
-		assert_false(r[2] & (1u << 27 | 1u << 28 | 1u << 26 | 1u << 0 | 1u << 19)); /* osxsave avx xsave sse3 sse4.1 */
+		assert_int_equal(
+			r[3],
+			/* fpu tsc msr pae cx8 apic pge cmov pat clflush fxsr sse sse2 */
+			0x0709a371);
+		assert_false(r[2] & (1u << 27 | 1u << 28 | 1u << 26 | 1u << 0 |
+				     1u << 19)); /* osxsave avx xsave sse3 sse4.1 */
 		assert_true(r[2] & 1u << 13);
 		cpu_cpuid(c, 7, 0, r);
 		assert_false(r[1] & (1u << 9 | 1u << 5)); /* erms avx2 */
 		cpu_cpuid(c, 0x80000001, 0, r);
-		assert_int_equal(r[3] & (1u << 11 | 1u << 20 | 1u << 29), 1u << 11 | 1u << 20 | 1u << 29);
+		assert_int_equal(r[3] & (1u << 11 | 1u << 20 | 1u << 29),
+				 1u << 11 | 1u << 20 | 1u << 29);
 		cpu_cpuid(c, 0x80000008, 0, r);
 		assert_int_equal(r[0] & 0xff, m->cost->maxphyaddr);
 		cpu_cpuid(c, 0x12345678, 0, r);
@@ -244,7 +259,8 @@ static void every_cost_has_a_name_and_a_source_and_zero_stops_no_clock(void **st
 	for (unsigned i = 0; i < COST_NR; i++) {
 		assert_non_null(cost_row(i)->name);
 		assert_true(strlen(cost_row(i)->source) > 10);
-		assert_int_equal(z->cycles[i], i == COST_INSN || i == COST_GATE || i == COST_LOCK_RETRY);
+		assert_int_equal(z->cycles[i],
+				 i == COST_INSN || i == COST_GATE || i == COST_LOCK_RETRY);
 		assert_true(cost_profile("zen4")->cycles[i] > 0);
 		assert_true(cost_profile("skylake")->cycles[i] > 0);
 	}
@@ -274,8 +290,11 @@ static void work(void *arg)
 
 static struct machine *working_machine(u64 seed)
 {
-	struct machine_config cfg = {.nr_cpus = 2, .ram_bytes = 16 << 20, .seed = seed, .max_stacks = 16,
-				     .costs = cost_profile("zen4")};
+	struct machine_config cfg = { .nr_cpus = 2,
+				      .ram_bytes = 16 << 20,
+				      .seed = seed,
+				      .max_stacks = 16,
+				      .costs = cost_profile("zen4") };
 	struct machine *m;
 
 	assert_int_equal(machine_create(&cfg, &m), 0);

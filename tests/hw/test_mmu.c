@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walker against a second one written from the manual's text (Intel SDM 3A 4.5 to 4.7), on a million seeded random cases; then accesses
- * across pages, MMIO, and tables that point anywhere.
+ * The walker against a second one written from the manual's text (Intel SDM 3A 4.5 to 4.7), on a
+ * million seeded random cases; then accesses across pages, MMIO, and tables that point anywhere.
  */
 #include "fixture.h"
 
@@ -28,11 +28,12 @@ static u64 model_load(struct machine *m, const struct model_cpu *c, u64 pa)
 	return pa + 8 <= c->ram_end ? fx_get64(m, pa) : 0xffffffffffffffffull;
 }
 
-static struct model_result model_walk(struct machine *m, const struct model_cpu *c, u64 va, enum tlb_access access, bool user,
-				      bool implicit)
+static struct model_result model_walk(struct machine *m, const struct model_cpu *c, u64 va,
+				      enum tlb_access access, bool user, bool implicit)
 {
-	struct model_result r = {0};
-	unsigned index[4] = {(va >> 39) & 511, (va >> 30) & 511, (va >> 21) & 511, (va >> 12) & 511};
+	struct model_result r = { 0 };
+	unsigned index[4] = { (va >> 39) & 511, (va >> 30) & 511, (va >> 21) & 511,
+			      (va >> 12) & 511 };
 	u64 phys_mask = ((1ull << c->maxphyaddr) - 1) & ~0xfffull;
 	u64 table = c->cr3 & phys_mask & 0x000ffffffffff000ull;
 	bool all_w = true, all_u = true, any_nx = false;
@@ -116,7 +117,10 @@ static struct model_result model_walk(struct machine *m, const struct model_cpu 
 	return r;
 }
 
-/* Random tables in few pages, so that they share, recur and point into each other; mostly sound, each flaw now and then. */
+/*
+ * Random tables in few pages, so that they share, recur and point into each other; mostly sound,
+ * each flaw now and then.
+ */
 #define TABLE_PAGES 24
 #define TABLE_BASE 0x100000ull
 
@@ -169,15 +173,22 @@ static void walk_cases(const char *profile, u64 seed, unsigned rounds, unsigned 
 			enum tlb_access access = prng_below(&p, 3);
 			struct model_cpu c = {
 				.cr3 = TABLE_BASE + prng_below(&p, TABLE_PAGES) * PAGE_SIZE,
-				.wp = prng_below(&p, 2), .nxe = prng_below(&p, 4), .smep = prng_below(&p, 2),
-				.smap = prng_below(&p, 2), .ac = prng_below(&p, 2), .pge = prng_below(&p, 2),
+				.wp = prng_below(&p, 2),
+				.nxe = prng_below(&p, 4),
+				.smep = prng_below(&p, 2),
+				.smap = prng_below(&p, 2),
+				.ac = prng_below(&p, 2),
+				.pge = prng_below(&p, 2),
 				.amd = profile[0] == 'z' && profile[1] == 'e' && profile[2] == 'n',
-				.maxphyaddr = m->cost->maxphyaddr, .ram_end = m->phys_end,
+				.maxphyaddr = m->cost->maxphyaddr,
+				.ram_end = m->phys_end,
 			};
-			/* Indices that are multiples of 37 hold random entries, the rest nothing. */
+			/*
+			 * Indices that are multiples of 37 hold random entries, the rest nothing.
+			 */
 			u64 va = 0;
 			struct model_result r;
-			struct fault f = {0};
+			struct fault f = { 0 };
 			struct walk w;
 			bool got, good;
 
@@ -190,28 +201,35 @@ static void walk_cases(const char *profile, u64 seed, unsigned rounds, unsigned 
 			va = (u64)((s64)(va << 16) >> 16);
 			cpu->cr3 = c.cr3;
 			cpu->cr0 = CR0_PE | CR0_PG | (c.wp ? CR0_WP : 0);
-			cpu->cr4 = CR4_PAE | (c.smep ? CR4_SMEP : 0) | (c.smap ? CR4_SMAP : 0) | (c.pge ? CR4_PGE : 0);
+			cpu->cr4 = CR4_PAE | (c.smep ? CR4_SMEP : 0) | (c.smap ? CR4_SMAP : 0) |
+				   (c.pge ? CR4_PGE : 0);
 			cpu->efer = EFER_LME | EFER_LMA | (c.nxe ? EFER_NXE : 0);
 			cpu->rflags = FLAG_FIXED | (c.ac ? FLAG_AC : 0);
 			cpu->implicit_access = !user && prng_below(&p, 4) == 0;
 			r = model_walk(m, &c, va, access, user, cpu->implicit_access);
 			got = mmu_walk(cpu, va, access, user, set_ad, &w, &f);
-			good = got == r.ok && (got ? w.pa == r.pa && w.steps == r.entries
-						   : f.vector == VEC_PF && f.error == r.error && f.cr2 == va);
+			good = got == r.ok &&
+			       (got ? w.pa == r.pa && w.steps == r.entries :
+				      f.vector == VEC_PF && f.error == r.error && f.cr2 == va);
 			for (unsigned k = 0; good && k < r.entries; k++) {
 				u64 want = set_ad ? r.after[k] : 0;
 
 				if (!set_ad || r.entry_pa[k] + 8 > m->phys_end)
 					continue;
-				/* The same entry may serve at several levels: the OR of what each level wants. */
+				/*
+				 * The same entry may serve at several levels: the OR of what each
+				 * level wants.
+				 */
 				for (unsigned j = 0; j < r.entries; j++)
 					if (r.entry_pa[j] == r.entry_pa[k])
 						want |= r.after[j];
 				good = fx_get64(m, r.entry_pa[k]) == want;
 			}
 			if (!good)
-				fail_msg("profile %s seed %llu round %u case %u: va %#llx access %d user %d", profile,
-					 (unsigned long long)seed, round, i, (unsigned long long)va, access, user);
+				fail_msg(
+					"profile %s seed %llu round %u case %u: va %#llx access %d user %d",
+					profile, (unsigned long long)seed, round, i,
+					(unsigned long long)va, access, user);
 			ok += got;
 			faults += !got;
 			rsvd += !got && (f.error & PF_RSVD);
@@ -294,7 +312,8 @@ static void non_canonical_addresses_are_gp_even_when_only_the_end_is(void **stat
 
 	(void)state;
 	fx_boot(m, 0);
-	static const u64 bad[] = {0x800000000000ull, 0x7ffffffffffcull, 0xffff7fffffffffffull, 1ull << 63};
+	static const u64 bad[] = { 0x800000000000ull, 0x7ffffffffffcull, 0xffff7fffffffffffull,
+				   1ull << 63 };
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		memset(&f, 0, sizeof(f));
 		assert_false(mmu_read(cpu, bad[i], &v, 8, false, &f));
@@ -337,7 +356,8 @@ static void memory_outside_ram_reads_ones_and_devices_answer(void **state)
 	machine_destroy(m);
 }
 
-static void an_access_bit_is_set_by_a_read_and_dirty_by_the_first_write_through_a_cached_entry(void **state)
+static void
+an_access_bit_is_set_by_a_read_and_dirty_by_the_first_write_through_a_cached_entry(void **state)
 {
 	struct machine *m = fx_machine(1, "zero", 16 << 20);
 	struct cpu *cpu = m->cpu[0];
@@ -370,13 +390,16 @@ static void random_tables_never_crash_the_host(void **state)
 	prng_seed(&p, 9, 3);
 	fx_boot(m, 0);
 	for (unsigned i = 0; i < 20000; i++) {
-		u8 buf[64] = {0};
+		u8 buf[64] = { 0 };
 		struct fault f;
 		u64 va = prng_u64(&p);
 
 		if (i % 100 == 0) {
 			for (u64 pa = 0x100000; pa < 0x108000; pa += 8)
-				fx_put64(m, pa, prng_below(&p, 3) ? 0x100000 + (prng_u64(&p) & 0x80007fff) : prng_u64(&p));
+				fx_put64(m, pa,
+					 prng_below(&p, 3) ?
+						 0x100000 + (prng_u64(&p) & 0x80007fff) :
+						 prng_u64(&p));
 			tlb_flush_all(cpu, true);
 		}
 		va = (u64)((s64)(va << 16) >> 16);
@@ -396,7 +419,8 @@ int main(void)
 		cmocka_unit_test(nothing_is_written_when_the_second_page_faults),
 		cmocka_unit_test(non_canonical_addresses_are_gp_even_when_only_the_end_is),
 		cmocka_unit_test(memory_outside_ram_reads_ones_and_devices_answer),
-		cmocka_unit_test(an_access_bit_is_set_by_a_read_and_dirty_by_the_first_write_through_a_cached_entry),
+		cmocka_unit_test(
+			an_access_bit_is_set_by_a_read_and_dirty_by_the_first_write_through_a_cached_entry),
 		cmocka_unit_test(random_tables_never_crash_the_host),
 	};
 

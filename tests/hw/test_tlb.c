@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The TLB: shape and replacement against a list model, staleness against an always-walk model, each flush, and that the index does not show. */
+/*
+ * The TLB: shape and replacement against a list model, staleness against an always-walk model, each
+ * flush, and that the index does not show.
+ */
 #include <stdlib.h>
 
 #include "fixture.h"
 
-#define VA(i) (0x10000000ull + (u64)(i) * PAGE_SIZE)
+#define VA(i) (0x10000000ull + (u64)(i)*PAGE_SIZE)
 
 /* Map `pages` pages from VA(0) to RAM from 4 MiB; returns the first page table. */
 static u64 page_tables(struct machine *m, unsigned pages, u64 flags)
@@ -51,7 +54,7 @@ static bool list_use(struct list_tlb *l, u64 vpn)
 
 static void misses_and_costs_match_lru_lists_with_and_without_the_index(void **state)
 {
-	static const char *const profiles[] = {"zen4", "skylake", "zero"};
+	static const char *const profiles[] = { "zen4", "skylake", "zero" };
 
 	(void)state;
 	for (unsigned k = 0; k < 6; k++) {
@@ -93,7 +96,8 @@ static void misses_and_costs_match_lru_lists_with_and_without_the_index(void **s
 					cost += 4ull * c->cycles[COST_WALK_STEP];
 				}
 			}
-			if (k % 2 && prng_below(&p, 3) == 0) /* the index may forget anything at any time */
+			if (k % 2 &&
+			    prng_below(&p, 3) == 0) /* the index may forget anything at any time */
 				cpu->tlb.slot[prng_below(&p, 3)][prng_below(&p, TLB_SLOTS)].tag = 0;
 		}
 		assert_int_equal(cpu->tlb.stats.l1d_miss, l1d_miss);
@@ -106,7 +110,10 @@ static void misses_and_costs_match_lru_lists_with_and_without_the_index(void **s
 	}
 }
 
-/* --- staleness: every answer is today's walk, or one that was true since the last flush that had to drop it --- */
+/*
+ * --- staleness: every answer is today's walk, or one that was true since the last flush that had
+ * to drop it ---
+ */
 
 #define NR_PAGES 24
 #define NR_PCIDS 3
@@ -129,7 +136,7 @@ static void remember(struct page_history *h, u64 pte, u16 pcid)
 	if (h->n == HISTORY) { /* the model may only forget what is really gone */
 		fail_msg("history too short");
 	}
-	h->old[h->n++] = (struct stale){pte, pcid};
+	h->old[h->n++] = (struct stale){ pte, pcid };
 }
 
 /* Drop what a flush must drop: globals (PTE_G) or not, one PCID or (pcid < 0) all. */
@@ -173,7 +180,8 @@ static void every_translation_is_current_or_allowed_stale(void **state)
 		assert_true(cpu_write_cr4(cpu, cpu->cr4 | CR4_PCIDE, &f));
 		for (unsigned i = 0; i < 40000; i++) {
 			unsigned page = prng_below(&p, NR_PAGES);
-			u64 slot = pt + page * 8, pte = fx_get64(m, slot), pa, va = VA(page) + prng_below(&p, 4096);
+			u64 slot = pt + page * 8, pte = fx_get64(m, slot), pa,
+			    va = VA(page) + prng_below(&p, 4096);
 			u16 pcid = cpu->cr3 & 0xfff;
 			enum tlb_access a;
 			bool user, ok = false;
@@ -181,8 +189,10 @@ static void every_translation_is_current_or_allowed_stale(void **state)
 			switch (prng_below(&p, 24)) {
 			case 0: /* change a translation, and often forget to flush */
 				pte = 0x400000 + prng_below(&p, 64) * PAGE_SIZE;
-				pte |= (prng_below(&p, 6) ? PTE_P : 0) | (prng_u64(&p) & (PTE_W | PTE_U | PTE_A));
-				pte |= (prng_below(&p, 4) ? 0 : PTE_G) | (prng_below(&p, 4) ? 0 : PTE_NX);
+				pte |= (prng_below(&p, 6) ? PTE_P : 0) |
+				       (prng_u64(&p) & (PTE_W | PTE_U | PTE_A));
+				pte |= (prng_below(&p, 4) ? 0 : PTE_G) |
+				       (prng_below(&p, 4) ? 0 : PTE_NX);
 				fx_put64(m, slot, pte);
 				continue;
 			case 1:
@@ -190,7 +200,8 @@ static void every_translation_is_current_or_allowed_stale(void **state)
 				forget(&hist[page], pcid, true, true);
 				continue;
 			case 2: { /* another address space, or the same: with and without the flush */
-				u64 to = FX_CR3 | prng_below(&p, NR_PCIDS), keep = prng_below(&p, 2) ? CR3_NOFLUSH : 0;
+				u64 to = FX_CR3 | prng_below(&p, NR_PCIDS),
+				    keep = prng_below(&p, 2) ? CR3_NOFLUSH : 0;
 
 				assert_true(cpu_write_cr3(cpu, to | keep, &f));
 				for (unsigned k = 0; !keep && k < NR_PAGES; k++)
@@ -227,28 +238,34 @@ static void every_translation_is_current_or_allowed_stale(void **state)
 			user = cpu->cpl == 3;
 			pte &= ~(PTE_A | PTE_D);
 			if (touch(cpu, va, a, &pa, &f)) {
-				ok = (pte & PTE_P) && pte_allows(pte, a, user) && (pte & PTE_ADDR) == (pa & PAGE_MASK);
+				ok = (pte & PTE_P) && pte_allows(pte, a, user) &&
+				     (pte & PTE_ADDR) == (pa & PAGE_MASK);
 				if (ok)
 					remember(&hist[page], pte, pcid);
 				for (unsigned k = 0; !ok && k < hist[page].n; k++) {
 					struct stale *s = &hist[page].old[k];
 
-					ok = ((s->pte & PTE_G) || s->pcid == pcid) && pte_allows(s->pte, a, user) &&
+					ok = ((s->pte & PTE_G) || s->pcid == pcid) &&
+					     pte_allows(s->pte, a, user) &&
 					     (s->pte & PTE_ADDR) == (pa & PAGE_MASK);
 					stale_uses += ok;
 				}
 			} else { /* only the tables cause faults */
-				u32 e = (user ? PF_U : 0) | (a == TLB_WRITE ? PF_W : 0) | (a == TLB_EXEC ? PF_I : 0);
+				u32 e = (user ? PF_U : 0) | (a == TLB_WRITE ? PF_W : 0) |
+					(a == TLB_EXEC ? PF_I : 0);
 
 				ok = !((pte & PTE_P) && pte_allows(pte, a, user)) &&
 				     f.error == (e | (pte & PTE_P ? PF_P : 0)) && f.cr2 == va;
 				faults++;
-				/* A fault drops the page's entries of this PCID, as INVLPG would. */
+				/*
+				 * A fault drops the page's entries of this PCID, as INVLPG would.
+				 */
 				forget(&hist[page], pcid, true, true);
 			}
 			if (!ok)
-				fail_msg("seed %llu step %u: page %u access %d user %d: neither current nor allowed stale",
-					 (unsigned long long)seed, i, page, a, user);
+				fail_msg(
+					"seed %llu step %u: page %u access %d user %d: neither current nor allowed stale",
+					(unsigned long long)seed, i, page, a, user);
 		}
 		assert_true(stale_uses > 100);
 		assert_true(faults > 100);
@@ -264,10 +281,13 @@ struct flush_bed {
 	u64 pt;
 };
 
-/* Page 0: PCID 1; page 1: PCID 2; page 2: global; page 3: global. All cached; then the tables are emptied, so that only the TLB answers. */
+/*
+ * Page 0: PCID 1; page 1: PCID 2; page 2: global; page 3: global. All cached; then the tables are
+ * emptied, so that only the TLB answers.
+ */
 static struct flush_bed flush_bed(void)
 {
-	struct flush_bed b = {.m = fx_machine(1, "zen4", 64 << 20)};
+	struct flush_bed b = { .m = fx_machine(1, "zen4", 64 << 20) };
 	struct fault f;
 	u64 pa;
 
@@ -421,8 +441,10 @@ static void large_pages_are_one_entry_and_go_with_one_invlpg(void **state)
 		fx_user(cpu);
 		memset(&cpu->tlb.stats, 0, sizeof(cpu->tlb.stats));
 		for (unsigned i = 0; i < 512; i++) {
-			assert_ptr_equal(touch(cpu, 0x40000000 + i * 0x1000, TLB_WRITE, &pa, &f), m->ram + 0x600000 + i * 0x1000);
-			assert_ptr_equal(touch(cpu, 0x8000000000 + i * 0x11000, TLB_READ, &pa, &f), m->ram + i * 0x11000);
+			assert_ptr_equal(touch(cpu, 0x40000000 + i * 0x1000, TLB_WRITE, &pa, &f),
+					 m->ram + 0x600000 + i * 0x1000);
+			assert_ptr_equal(touch(cpu, 0x8000000000 + i * 0x11000, TLB_READ, &pa, &f),
+					 m->ram + i * 0x11000);
 		}
 		assert_int_equal(cpu->tlb.stats.walks, 2);
 		/* One address of the page drops all of it, slots included. */

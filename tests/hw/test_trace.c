@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Trace records: the digest depends on the digested records alone, never on when it was asked for or on who listens. */
+/*
+ * Trace records: the digest depends on the digested records alone, never on when it was asked for
+ * or on who listens.
+ */
 #include <stdlib.h>
 
 #include <xxhash.h>
@@ -23,11 +26,12 @@ static void emit_some(struct machine *m, u64 seed, unsigned n, bool ask)
 
 static void the_digest_does_not_depend_on_when_it_is_asked_for(void **state)
 {
-	static const unsigned sizes[] = {0, 1, 1023, 1024, 1025, 5000};
+	static const unsigned sizes[] = { 0, 1, 1023, 1024, 1025, 5000 };
 
 	(void)state;
 	for (unsigned k = 0; k < ARRAY_SIZE(sizes); k++) {
-		struct machine *a = fx_machine(1, "zero", 16 << 20), *b = fx_machine(1, "zero", 16 << 20);
+		struct machine *a = fx_machine(1, "zero", 16 << 20),
+			       *b = fx_machine(1, "zero", 16 << 20);
 
 		emit_some(a, 7, sizes[k], false);
 		emit_some(b, 7, sizes[k], true);
@@ -100,7 +104,9 @@ static void listeners_and_undigested_records_leave_the_digest_alone(void **state
 
 static void the_seed_is_part_of_the_digest(void **state)
 {
-	struct machine_config cfg = {.nr_cpus = 1, .ram_bytes = 16 << 20, .seed = 1, .costs = cost_profile("zero")};
+	struct machine_config cfg = {
+		.nr_cpus = 1, .ram_bytes = 16 << 20, .seed = 1, .costs = cost_profile("zero")
+	};
 	struct machine *a, *b;
 
 	(void)state;
@@ -117,7 +123,8 @@ static void every_id_has_linuxs_name_and_the_digested_set_is_fixed(void **state)
 	(void)state;
 	for (unsigned i = 0; i < TRACE_NR; i++) {
 		assert_non_null(trace_name(i));
-		assert_int_equal(trace_digested(i), i < TRACE_MM_PAGE_ALLOC || i == TRACE_FAULT_INJECTED);
+		assert_int_equal(trace_digested(i),
+				 i < TRACE_MM_PAGE_ALLOC || i == TRACE_FAULT_INJECTED);
 	}
 	assert_null(trace_name(TRACE_NR));
 	assert_string_equal(trace_name(TRACE_SCHED_SWITCH), "sched_switch");

@@ -201,6 +201,36 @@ static void safe_walks_survive_removal_and_rotation_turns(void **state)
 	assert_null(list_first_entry_or_null(&head, struct thing, link));
 }
 
+/* The head is aligned for a list_head only; nothing may be read as an entry there (UBSan looks). */
+static void over_aligned_members_walk_cleanly(void **state)
+{
+	struct over_aligned {
+		int id;
+		struct list_head link;
+	} __attribute__((aligned(64))) t[3], *pos, *n;
+	struct list_head heads[3];
+	int seen = 0;
+
+	(void)state;
+	for (int h = 0; h < 3; h++) { /* at least two of them are not where an entry could be */
+		INIT_LIST_HEAD(&heads[h]);
+		for (int i = 0; i < 3; i++) {
+			t[i].id = i;
+			list_add_tail(&t[i].link, &heads[h]);
+		}
+		list_for_each_entry(pos, &heads[h], link)
+			seen += pos->id;
+		list_for_each_entry_reverse(pos, &heads[h], link)
+			seen += pos->id;
+		list_for_each_entry_safe_reverse(pos, n, &heads[h], link)
+			seen += pos->id;
+		list_for_each_entry_safe(pos, n, &heads[h], link)
+			list_del(&pos->link);
+		assert_true(list_empty(&heads[h]));
+	}
+	assert_int_equal(seen, 3 * 3 * 3);
+}
+
 static void pointers_carry_errors_and_nothing_else_does(void **state)
 {
 	int x;
@@ -310,6 +340,7 @@ int main(void)
 		cmocka_unit_test(random_moves_between_two_lists_agree_with_arrays),
 		cmocka_unit_test(hlist_nodes_leave_without_their_head),
 		cmocka_unit_test(safe_walks_survive_removal_and_rotation_turns),
+		cmocka_unit_test(over_aligned_members_walk_cleanly),
 		cmocka_unit_test(pointers_carry_errors_and_nothing_else_does),
 		cmocka_unit_test(bounded_text_never_passes_its_end),
 		cmocka_unit_test(numbers_are_whole_or_refused),

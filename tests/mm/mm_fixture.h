@@ -3,10 +3,12 @@
 #define TESTS_MM_FIXTURE_H
 
 /*
- * The kernel fixture with the floors up to src/mm: interrupts, time, scheduler, init_mm; and a way to be a user program without one.
+ * The kernel fixture with the floors up to src/mm: interrupts, time, scheduler, init_mm; and a way
+ * to be a user program without one.
  *
- * A body runs as CPU 0's boot task. mm_use(mm) makes mm current's and loads it; user_read() and user_write() access its memory as
- * an instruction at CPL 3 would, through the MMU, and hand faults to do_page_fault() as the entry code does.
+ * A body runs as CPU 0's boot task. mm_use(mm) makes mm current's and loads it; user_read() and
+ * user_write() access its memory as an instruction at CPL 3 would, through the MMU, and hand faults
+ * to do_page_fault() as the entry code does.
  */
 
 #include "kernel_fixture.h"
@@ -79,7 +81,10 @@ static inline void mm_fixture_boot(void *arg)
 		CHECK(irq_init_cpu(k, i, tables, host_to_va(tables)) == 0);
 		CHECK(sched_init_cpu(k, i) == 0);
 	}
-	/* The boot task stands for a process in a system call: preemptible, on its simulated kernel stack, IRQs off. */
+	/*
+	 * The boot task stands for a process in a system call: preemptible, on its simulated kernel
+	 * stack, IRQs off.
+	 */
 	this_percpu()->preempt_count = 0;
 	this_cpu()->r[RSP] = this_percpu()->kernel_stack_va;
 	k->hooks.force_sig_fault = record_signal;
@@ -119,7 +124,9 @@ static inline void mm_leave(struct mm_struct *mm)
 static inline int user_fault(const struct fault *f, u64 ip)
 {
 	struct sigrec *r = current->embedder;
-	struct pt_regs regs = { .ip = ip, .cs = USER_CS, .ss = USER_DS, .flags = cpu_rflags(this_cpu()) };
+	struct pt_regs regs = {
+		.ip = ip, .cs = USER_CS, .ss = USER_DS, .flags = cpu_rflags(this_cpu())
+	};
 	u32 before = r->count;
 
 	CHECK(f->vector == VEC_PF || f->vector == VEC_GP);
@@ -139,7 +146,11 @@ static inline int user_access(u64 va, void *buf, unsigned len, bool write)
 	int i, sig;
 
 	for (i = 0; i < USER_TRIES; i++) {
-		bool ok = write ? mmu_write(this_cpu(), va, buf, len, true, &f) : mmu_read(this_cpu(), va, buf, len, true, &f);
+		bool ok;
+
+		this_cpu()->icount++; /* an instruction: the TLB's replacement counts them */
+		ok = write ? mmu_write(this_cpu(), va, buf, len, true, &f) :
+			     mmu_read(this_cpu(), va, buf, len, true, &f);
 
 		charge_cycles(1);
 		if (ok)
@@ -205,7 +216,8 @@ static inline void leak_check_end(struct leak_check *l)
 	local_irq_restore(flags);
 	alloc_stats(kern(), &now);
 	if (!alloc_stats_same(&l->before, &now, text, sizeof(text)))
-		machine_panic(this_machine(), "leak: %s (OSIM_TEST_SEED=%llu)", text, (unsigned long long)this_machine()->cfg.seed);
+		machine_panic(this_machine(), "leak: %s (OSIM_TEST_SEED=%llu)", text,
+			      (unsigned long long)this_machine()->cfg.seed);
 }
 
 #endif

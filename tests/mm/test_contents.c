@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memory holds, against a naive model: several processes fork from one another, write, map, unmap, protect, move, drop pages and exit in
- * random order; every access must do what an array of pages per process says, and at the end every frame must be back.
+ * What memory holds, against a naive model: several processes fork from one another, write, map,
+ * unmap, protect, move, drop pages and exit in random order; every access must do what an array of
+ * pages per process says, and at the end every frame must be back.
  */
 #include "mm_fixture.h"
 
@@ -13,7 +14,7 @@
 
 struct mpage {
 	bool mapped, readable, writable;
-	s32 shared; /* index into the shared store of its page, -1: private */
+	s32 shared;    /* index into the shared store of its page, -1: private */
 	u64 low, high; /* first and last word of a private page */
 };
 
@@ -72,7 +73,8 @@ static void step_access(struct world *w)
 		v = ++w->next_value;
 		if (!page->mapped || !page->writable) {
 			CHECK(user_write(addr, v) == SIGSEGV);
-			CHECK(((struct sigrec *)current->embedder)->code == (page->mapped ? SEGV_ACCERR : SEGV_MAPERR));
+			CHECK(((struct sigrec *)current->embedder)->code ==
+			      (page->mapped ? SEGV_ACCERR : SEGV_MAPERR));
 			return;
 		}
 		CHECK(user_write(addr, v) == 0);
@@ -94,10 +96,13 @@ static void step_map(struct world *w)
 
 	random_range(w, &first, &pages);
 	if (prng_below(&w->rng, 3)) {
-		CHECK(map_anon(va(first), pages * (u64)PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED) > 0);
+		CHECK(map_anon(va(first), pages * (u64)PAGE_SIZE, PROT_READ | PROT_WRITE,
+			       MAP_FIXED) > 0);
 		for (i = first; i < first + pages; i++) {
 			drop(w, &p->page[i]);
-			p->page[i] = (struct mpage){ .mapped = true, .readable = true, .writable = true, .shared = -1 };
+			p->page[i] = (struct mpage){
+				.mapped = true, .readable = true, .writable = true, .shared = -1
+			};
 		}
 		return;
 	}
@@ -107,11 +112,14 @@ static void step_map(struct world *w)
 			;
 		if (j == NR_SHARED)
 			return;
-		CHECK(vm_mmap_pgoff(NULL, va(i), PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
+		CHECK(vm_mmap_pgoff(NULL, va(i), PAGE_SIZE, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
 		drop(w, &p->page[i]);
 		w->shared[j][0] = w->shared[j][1] = 0;
 		w->shared_refs[j] = 1;
-		p->page[i] = (struct mpage){ .mapped = true, .readable = true, .writable = true, .shared = (s32)j };
+		p->page[i] = (struct mpage){
+			.mapped = true, .readable = true, .writable = true, .shared = (s32)j
+		};
 	}
 }
 
@@ -127,7 +135,8 @@ static void step_unmap(struct world *w)
 
 static void step_protect(struct world *w)
 {
-	static const u64 prots[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE };
+	static const u64 prots[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
+				     PROT_READ | PROT_WRITE };
 	u64 prot = prots[prng_below(&w->rng, ARRAY_SIZE(prots))];
 	u32 first, pages, i;
 	int want = 0;
@@ -272,7 +281,8 @@ static void random_contents(void *arg)
 
 		mm_get_totals(f->k, &t);
 		committed = t.committed_pages;
-		CHECK(committed == 0 && t.anon_pages == 0 && t.shmem_pages == 0 && t.file_mapped_pages == 0);
+		CHECK(committed == 0 && t.anon_pages == 0 && t.shmem_pages == 0 &&
+		      t.file_mapped_pages == 0);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every allocation fails once: mapping, touching, forking, copying, moving and tearing down with the nth allocation refused, for every n until
- * none is. Each time the caller hears of it or copes, mm_check holds, and everything allocated comes back.
+ * Every allocation fails once: mapping, touching, forking, copying, moving and tearing down with
+ * the nth allocation refused, for every n until none is. Each time the caller hears of it or copes,
+ * mm_check holds, and everything allocated comes back.
  */
 #include "mm_fixture.h"
 
@@ -22,11 +23,14 @@ static bool scenario(struct mm_struct **child)
 	struct mm_struct *mm = current->mm;
 	u64 v;
 
-	if (map_anon(AT, 8 * PAGE_SIZE, RW, MAP_FIXED) < 0 || map_anon(FAR, 4 * PAGE_SIZE, RW, MAP_FIXED) < 0)
+	if (map_anon(AT, 8 * PAGE_SIZE, RW, MAP_FIXED) < 0 ||
+	    map_anon(FAR, 4 * PAGE_SIZE, RW, MAP_FIXED) < 0)
 		return false;
-	if (touch(AT) || touch(AT + PAGE_SIZE) || touch(FAR + PAGE_SIZE) || user_read(AT + 2 * PAGE_SIZE, &v))
+	if (touch(AT) || touch(AT + PAGE_SIZE) || touch(FAR + PAGE_SIZE) ||
+	    user_read(AT + 2 * PAGE_SIZE, &v))
 		return false;
-	if (vm_mmap_pgoff(NULL, AT + PMD_SIZE, 2 * PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) < 0)
+	if (vm_mmap_pgoff(NULL, AT + PMD_SIZE, 2 * PAGE_SIZE, RW,
+			  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) < 0)
 		return false;
 	if (touch(AT + PMD_SIZE))
 		return false;
@@ -40,10 +44,12 @@ static bool scenario(struct mm_struct **child)
 	if (touch(AT))
 		return false;
 	mm_use(*child);
-	if (touch(AT) || touch(FAR + PAGE_SIZE) || touch(AT + 2 * PAGE_SIZE) || user_read(AT + PMD_SIZE, &v))
+	if (touch(AT) || touch(FAR + PAGE_SIZE) || touch(AT + 2 * PAGE_SIZE) ||
+	    user_read(AT + PMD_SIZE, &v))
 		return false;
 	CHECK(v == AT + PMD_SIZE);
-	if (ksys_mremap(FAR, 4 * PAGE_SIZE, 8 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, FAR + PUD_SIZE) < 0)
+	if (ksys_mremap(FAR, 4 * PAGE_SIZE, 8 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			FAR + PUD_SIZE) < 0)
 		return false;
 	CHECK(user_read(FAR + PUD_SIZE + PAGE_SIZE, &v) == 0 && v == FAR + PAGE_SIZE);
 	if (vm_munmap(AT + 3 * PAGE_SIZE, PAGE_SIZE))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page faults one by one: what each kind of access to each kind of page comes to, which frames are shared, which signals are sent, and
- * what the counters say. Files are stood for by a table of pages in the test.
+ * Page faults one by one: what each kind of access to each kind of page comes to, which frames are
+ * shared, which signals are sent, and what the counters say. Files are stood for by a table of
+ * pages in the test.
  */
 #include "mm_fixture.h"
 
@@ -40,7 +41,8 @@ static void zero_page(void *arg)
 	CHECK(!pte_at(mm, AT + 2 * PAGE_SIZE));
 
 	CHECK(user_write(AT + 16, 77) == 0);
-	CHECK(pte_pfn(pte_at(mm, AT)) != zero_pfn && pte_write(pte_at(mm, AT)) && pte_dirty(pte_at(mm, AT)));
+	CHECK(pte_pfn(pte_at(mm, AT)) != zero_pfn && pte_write(pte_at(mm, AT)) &&
+	      pte_dirty(pte_at(mm, AT)));
 	CHECK(mm->rss_stat[MM_ANONPAGES] == 1);
 	CHECK(user_read(AT, &v) == 0 && v == 0);
 	CHECK(user_read(AT + 16, &v) == 0 && v == 77);
@@ -75,7 +77,8 @@ static void cow(void *arg)
 	child = dup_mm(parent);
 	CHECK(child);
 	CHECK(!pte_write(pte_at(parent, AT)) && !pte_write(pte_at(child, AT)));
-	CHECK(pte_pfn(pte_at(child, AT)) == pfn && page_mapcount(page) == 2 && page_ref_count(page) == 2);
+	CHECK(pte_pfn(pte_at(child, AT)) == pfn && page_mapcount(page) == 2 &&
+	      page_ref_count(page) == 2);
 	CHECK(!PageAnonExclusive(page));
 	check_mm(parent);
 	check_mm(child);
@@ -88,7 +91,8 @@ static void cow(void *arg)
 	CHECK(user_read(AT, &v) == 0 && v == 1);
 	/* The child is the last owner: the same frame becomes writable again. */
 	CHECK(user_write(AT, 20) == 0);
-	CHECK(pte_pfn(pte_at(child, AT)) == pfn && pte_write(pte_at(child, AT)) && PageAnonExclusive(page));
+	CHECK(pte_pfn(pte_at(child, AT)) == pfn && pte_write(pte_at(child, AT)) &&
+	      PageAnonExclusive(page));
 	CHECK(user_write(AT + PAGE_SIZE, 21) == 0);
 	mm_use(parent);
 	CHECK(user_read(AT, &v) == 0 && v == 10);
@@ -115,7 +119,8 @@ static void shared_anon(void *arg)
 	u64 v;
 
 	(void)arg;
-	CHECK(vm_mmap_pgoff(NULL, AT, 4 * PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) == (s64)AT);
+	CHECK(vm_mmap_pgoff(NULL, AT, 4 * PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
+			    0) == (s64)AT);
 	CHECK(user_write(AT, 5) == 0);
 	child = dup_mm(parent);
 	CHECK(child);
@@ -164,7 +169,8 @@ static void rights(void *arg)
 	CHECK(user_read(AT, &v) == 0);
 	CHECK(user_write(AT + 8, 1) == SIGSEGV && r->code == SEGV_ACCERR && r->address == AT + 8);
 	CHECK(user_write(AT - 8, 1) == SIGSEGV && r->code == SEGV_MAPERR && r->address == AT - 8);
-	CHECK(user_read(AT + PAGE_SIZE - 4, &v) == SIGSEGV && r->code == SEGV_MAPERR && r->address == AT + PAGE_SIZE);
+	CHECK(user_read(AT + PAGE_SIZE - 4, &v) == SIGSEGV && r->code == SEGV_MAPERR &&
+	      r->address == AT + PAGE_SIZE);
 	CHECK(user_read(DIRECT_MAP_BASE, &v) == SIGSEGV && r->code == SEGV_MAPERR);
 	CHECK(user_read(0x0000800000000000ull, &v) == SIGSEGV);
 	CHECK(user_write(0, 1) == SIGSEGV && r->code == SEGV_MAPERR);
@@ -269,7 +275,8 @@ static void stack(void *arg)
 	CHECK(user_write(STACK_TOP - 256 * PAGE_SIZE, 1) == SIGSEGV);
 	CHECK(do_mprotect(STACK_TOP - 512 * PAGE_SIZE, PAGE_SIZE, PROT_NONE) == 0);
 	CHECK(user_write(STACK_TOP - 511 * PAGE_SIZE, 1) == 0);
-	CHECK(user_write(STACK_TOP - 512 * PAGE_SIZE, 1) == SIGSEGV && sigrec()->code == SEGV_ACCERR);
+	CHECK(user_write(STACK_TOP - 512 * PAGE_SIZE, 1) == SIGSEGV &&
+	      sigrec()->code == SEGV_ACCERR);
 	check_mm(mm);
 	mm_leave(mm);
 }
@@ -333,7 +340,8 @@ static vm_fault_t test_mkwrite(struct vm_fault *vmf)
 	return file->refuse_mkwrite ? VM_FAULT_SIGBUS : 0;
 }
 static const struct vm_operations_struct plain_ops = { .fault = test_fault };
-static const struct vm_operations_struct mkwrite_ops = { .fault = test_fault, .page_mkwrite = test_mkwrite };
+static const struct vm_operations_struct mkwrite_ops = { .fault = test_fault,
+							 .page_mkwrite = test_mkwrite };
 static int test_mmap_plain(struct file *file, struct vm_area_struct *vma)
 {
 	(void)file;
@@ -352,7 +360,8 @@ static int test_mmap_fails(struct file *file, struct vm_area_struct *vma)
 	(void)vma;
 	return -ENODEV;
 }
-static void test_describe(struct file *file, char *buf, size_t size, u32 *major, u32 *minor, u64 *ino)
+static void test_describe(struct file *file, char *buf, size_t size, u32 *major, u32 *minor,
+			  u64 *ino)
 {
 	(void)file;
 	snprintf(buf, size, "/bin/test");
@@ -403,7 +412,8 @@ static void files(void *arg)
 	CHECK(mm->rss_stat[MM_FILEPAGES] == 0 && mm->rss_stat[MM_ANONPAGES] == 1);
 	CHECK(page_mapcount(file->page[1]) == 0 && page_ref_count(file->page[1]) == 1);
 	CHECK(user_write(AT + PAGE_SIZE, 2) == 0); /* straight to a copy */
-	CHECK(*(u8 *)page_address(file->page[1]) == 'b' && *(u8 *)page_address(file->page[2]) == 'c');
+	CHECK(*(u8 *)page_address(file->page[1]) == 'b' &&
+	      *(u8 *)page_address(file->page[2]) == 'c');
 	CHECK(user_read(AT + 3 * PAGE_SIZE, &v) == SIGBUS && sigrec()->code == 2);
 	/* Fork copies what is private of it. */
 	child = dup_mm(mm);
@@ -427,7 +437,8 @@ static void files(void *arg)
 
 	/* page_mkwrite hears of each page's first write, and may refuse. */
 	use_files(test_mmap_mkwrite);
-	CHECK(vm_mmap(file, AT, 2 * PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE) == (s64)AT);
+	CHECK(vm_mmap(file, AT, 2 * PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE) ==
+	      (s64)AT);
 	CHECK(user_read(AT, &v) == 0 && !pte_write(pte_at(mm, AT)));
 	CHECK(user_write(AT, 1) == 0 && user_write(AT + 8, 1) == 0 && file->mkwrites == 1);
 	file->refuse_mkwrite = true;
@@ -477,7 +488,8 @@ static void move(void *arg)
 		pfn[i] = pte_pfn(pte_at(mm, AT + i * PAGE_SIZE));
 	}
 	/* Across a table boundary, no byte copied. */
-	CHECK(ksys_mremap(AT, 64 * PAGE_SIZE, 80 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == (s64)to);
+	CHECK(ksys_mremap(AT, 64 * PAGE_SIZE, 80 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
+	      (s64)to);
 	for (i = 0; i < 64; i++) {
 		CHECK(user_read(to + i * PAGE_SIZE, &v) == 0 && v == (i & 1 ? 0 : 1000 + i));
 		if (!(i & 1))
@@ -555,7 +567,8 @@ static void kernel_fault_outside_uaccess_is_an_oops(void **state)
 
 	(void)state;
 	mm_fixture_create(&f, 32 << 20, 1);
-	fixture_run_panics(&f, wild_kernel_access, NULL, "unable to handle page fault for address: ffffc90000000000");
+	fixture_run_panics(&f, wild_kernel_access, NULL,
+			   "unable to handle page fault for address: ffffc90000000000");
 	fixture_destroy(&f);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLBs go stale unless told. Kernel threads bound to CPUs share address spaces and step through scenes together: one changes a mapping, the other
- * must fault on its next access (and does not where no flush was asked for, which shows that staleness is real). Then several CPUs at
- * once map, protect, touch and unmap the same address space at random.
+ * TLBs go stale unless told. Kernel threads bound to CPUs share address spaces and step through
+ * scenes together: one changes a mapping, the other must fault on its next access (and does not
+ * where no flush was asked for, which shows that staleness is real). Then several CPUs at once map,
+ * protect, touch and unmap the same address space at random.
  */
 #include "mm_fixture.h"
 
@@ -12,6 +13,7 @@
 #define AT 0x7f1200000000ull
 #define RW (PROT_READ | PROT_WRITE)
 #define MAX_THREADS 4u
+#define SLOTS 48u
 #define PATIENCE 2000000u
 
 struct scene {
@@ -22,6 +24,7 @@ struct scene {
 	struct prng rng[MAX_THREADS];
 	u32 index; /* next thread's number */
 	struct leak_check *leak;
+	u64 floor[SLOTS]; /* nothing so old may be read from this slot any more */
 	u64 shootdowns;
 };
 
@@ -108,12 +111,16 @@ static int changer(void *arg)
 	CHECK(child);
 	step_to(s, 9);
 	wait_for(s, 10);
-	/* The other sees what we write to a page that fork shared, although its old translation allowed the read. */
+	/*
+	 * The other sees what we write to a page that fork shared, although its old translation
+	 * allowed the read.
+	 */
 	CHECK(user_write(AT + 6 * PAGE_SIZE, 4711) == 0);
 	step_to(s, 11);
 	wait_for(s, 12);
 	mmput(child);
-	CHECK(do_mprotect(AT + 4 * PAGE_SIZE, 60 * PAGE_SIZE, PROT_NONE) == 0); /* more than 33 pages */
+	CHECK(do_mprotect(AT + 4 * PAGE_SIZE, 60 * PAGE_SIZE, PROT_NONE) ==
+	      0); /* more than 33 pages */
 	step_to(s, 13);
 	wait_for(s, 14);
 	i = tlb_state(0)->nr_shootdowns_sent;
@@ -218,7 +225,8 @@ static void start_two(void *arg)
 	this_percpu()->preempt_count = 1; /* the boot stack gives the CPU back */
 }
 
-static void run_scene(struct fixture *f, const char *costs, u32 nr_cpus, void (*body)(void *), struct scene *s)
+static void run_scene(struct fixture *f, const char *costs, u32 nr_cpus, void (*body)(void *),
+		      struct scene *s)
 {
 	struct machine_config cfg = fixture_config(64 << 20, nr_cpus);
 	struct kernel_params params = { .hz = 250 };
@@ -305,9 +313,8 @@ static void more_address_spaces_than_pcids_stay_apart(void **state)
 
 /* --- everybody at once --- */
 
-#define SLOTS 48u
 #define COMMON 96u
-#define TURNS 700u
+#define TURNS 1500u
 #define COMMON_PRIVATE (AT + PUD_SIZE)
 #define COMMON_SHARED (AT + 2 * PUD_SIZE)
 
@@ -327,19 +334,22 @@ struct slots {
 	u8 right[SLOTS];  /* own: 0 unmapped, 1 read, 2 write */
 };
 
-/* Another's slot may be there or not; what is read is nothing, or its own and not older than what was read before. */
-static void peek(struct slots *t, u32 i)
+/*
+ * Another's slot may be there or not; what is read is nothing, or its own and newer than what its
+ * owner has dropped.
+ */
+static void peek(struct scene *s, struct slots *t, u32 i)
 {
-	u64 v;
+	u64 v, floor = s->floor[i];
 
 	if (user_read(slot_va(i), &v) || !v)
 		return;
 	CHECK(v >> 32 == i + 1);
-	CHECK(v >= t->value[i]);
+	CHECK(v >= t->value[i] && v > floor);
 	t->value[i] = v;
 }
 
-static void own_step(struct slots *t, struct prng *rng, u32 i, u32 turn)
+static void own_step(struct scene *s, struct slots *t, struct prng *rng, u32 i, u32 turn)
 {
 	u8 *right = &t->right[i];
 	u64 v;
@@ -349,10 +359,12 @@ static void own_step(struct slots *t, struct prng *rng, u32 i, u32 turn)
 		CHECK(map_anon(slot_va(i), PAGE_SIZE, RW, MAP_FIXED) == (s64)slot_va(i));
 		*right = 2;
 		t->value[i] = 0;
+		s->floor[i] = slot_value(i, turn);
 		break;
 	case 1:
 		CHECK(vm_munmap(slot_va(i), PAGE_SIZE) == 0);
 		*right = 0;
+		s->floor[i] = slot_value(i, turn);
 		break;
 	case 2:
 		CHECK(do_mprotect(slot_va(i), PAGE_SIZE, PROT_READ) == (*right ? 0 : -ENOMEM));
@@ -366,6 +378,7 @@ static void own_step(struct slots *t, struct prng *rng, u32 i, u32 turn)
 	case 5:
 		CHECK(do_madvise(slot_va(i), PAGE_SIZE, MADV_DONTNEED) == (*right ? 0 : -ENOMEM));
 		t->value[i] = 0;
+		s->floor[i] = slot_value(i, turn);
 		break;
 	case 6:
 		CHECK(user_read(slot_va(i), &v) == (*right ? 0 : SIGSEGV));
@@ -380,8 +393,9 @@ static void own_step(struct slots *t, struct prng *rng, u32 i, u32 turn)
 }
 
 /*
- * Thread me owns the slots i with i % MAX_THREADS == me, so VMAs of different threads are neighbours, split and merge. All touch the common
- * pages in the same order, so that they meet at first touches.
+ * Thread me owns the slots i with i % MAX_THREADS == me, so VMAs of different threads are
+ * neighbours, split and merge. All touch the common pages in the same order, so that they meet at
+ * first touches.
  */
 static int worker(void *arg)
 {
@@ -398,12 +412,12 @@ static int worker(void *arg)
 		CHECK(user_write(COMMON_SHARED + i * PAGE_SIZE + me * 8, me + 1) == 0);
 	}
 	for (turn = 1; turn < TURNS; turn++) {
-		charge_cycles(prng_below(rng, 20000)); /* its own work, away from mmap_lock */
+		charge_cycles(prng_below(rng, 6000)); /* its own work, away from mmap_lock */
 		i = (u32)prng_below(rng, SLOTS);
 		if (i % MAX_THREADS == me)
-			own_step(&t, rng, i, turn);
+			own_step(s, &t, rng, i, turn);
 		else
-			peek(&t, i);
+			peek(s, &t, i);
 	}
 	for (i = 0; i < COMMON; i++) {
 		CHECK(user_read(COMMON_PRIVATE + i * PAGE_SIZE + me * 8, &v) == 0 && v == me + 1);
@@ -420,7 +434,8 @@ static void start_workers(void *arg)
 	leak_check_begin(s->leak);
 	s->mm = new_mm();
 	CHECK(map_anon(COMMON_PRIVATE, COMMON * PAGE_SIZE, RW, MAP_FIXED) > 0);
-	CHECK(vm_mmap_pgoff(NULL, COMMON_SHARED, COMMON * PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
+	CHECK(vm_mmap_pgoff(NULL, COMMON_SHARED, COMMON * PAGE_SIZE, RW,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
 	mm_use(NULL);
 	for (i = 0; i < MAX_THREADS; i++) {
 		prng_seed(&s->rng[i], s->f->seed, 0x746c62 + i);
@@ -444,7 +459,10 @@ static void final_check(void *arg)
 	}
 }
 
-/* After the machine has come to rest: a thread that drops the last reference may have to tell other CPUs, so it is one with IRQs on. */
+/*
+ * After the machine has come to rest: a thread that drops the last reference may have to tell other
+ * CPUs, so it is one with IRQs on.
+ */
 static int last_user(void *arg)
 {
 	struct scene *s = arg;
@@ -458,7 +476,8 @@ static int last_user(void *arg)
 
 static void start_last_user(void *arg)
 {
-	start(arg, last_user, 0);
+	start(arg, last_user,
+	      1); /* woken by an IPI: the boot stack cannot end the halt of its own CPU */
 	this_percpu()->preempt_count = 1;
 }
 

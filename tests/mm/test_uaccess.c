@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * copy_from_user and its kin over the machine's own exception path: what is copied, what is reported as not copied, what is refused
- * before anybody looks, and the same against a byte model under random ranges with holes.
+ * copy_from_user and its kin over the machine's own exception path: what is copied, what is
+ * reported as not copied, what is refused before anybody looks, and the same against a byte model
+ * under random ranges with holes.
  */
 #include "mm_fixture.h"
 
@@ -33,14 +34,16 @@ static void partial(void *arg)
 	CHECK(buf[PAGE_SIZE] == 0xee);
 	CHECK(clear_user(AT + PAGE_SIZE, 2 * PAGE_SIZE) == PAGE_SIZE);
 	CHECK(copy_from_user(buf, AT + PAGE_SIZE, 8) == 0 && *(u64 *)buf == 0);
-	CHECK(copy_from_user(buf, AT + 5 * PAGE_SIZE, 0) == 0 && copy_to_user(AT + 5 * PAGE_SIZE, buf, 0) == 0);
+	CHECK(copy_from_user(buf, AT + 5 * PAGE_SIZE, 0) == 0 &&
+	      copy_to_user(AT + 5 * PAGE_SIZE, buf, 0) == 0);
 	/* Read-only and inaccessible pages. */
 	CHECK(do_mprotect(AT, PAGE_SIZE, PROT_READ) == 0);
 	CHECK(copy_to_user(AT, buf, 8) == 8 && copy_from_user(buf, AT, 8) == 0);
 	CHECK(do_mprotect(AT, PAGE_SIZE, PROT_NONE) == 0);
 	CHECK(copy_from_user(buf, AT, 8) == 8);
 	/* The kernel's own context is as it was. */
-	CHECK(this_cpu()->rip == rip && this_cpu()->r[RSP] == rsp && this_cpu()->cpl == 0 && irqs_disabled());
+	CHECK(this_cpu()->rip == rip && this_cpu()->r[RSP] == rsp && this_cpu()->cpl == 0 &&
+	      irqs_disabled());
 	CHECK(((struct sigrec *)current->embedder)->count == 0);
 	check_mm(mm);
 	mm_leave(mm);
@@ -59,8 +62,18 @@ static void copies_stop_at_the_page_that_fails(void **state)
 static void refused(void *arg)
 {
 	static const u64 bad[] = {
-		0, 8, 0x7ffffffff000, 0x7fffffffffff, 0x800000000000, 0x8000000000000000, 0xffff800000000000, DIRECT_MAP_BASE,
-		KERNEL_IMAGE_BASE, 0xfee00000, 0xfffffffffffffff8, 0xffffffffffffffff,
+		0,
+		8,
+		0x7ffffffff000,
+		0x7fffffffffff,
+		0x800000000000,
+		0x8000000000000000,
+		0xffff800000000000,
+		DIRECT_MAP_BASE,
+		KERNEL_IMAGE_BASE,
+		0xfee00000,
+		0xfffffffffffffff8,
+		0xffffffffffffffff,
 	};
 	struct mm_struct *mm = new_mm();
 	u8 secret[64], buf[64];
@@ -115,7 +128,8 @@ static void strings(void *arg)
 	(void)arg;
 	CHECK(map_anon(AT, PAGE_SIZE, RW, MAP_FIXED) > 0);
 	CHECK(copy_to_user(AT + PAGE_SIZE - 6, "hello", 6) == 0);
-	CHECK(strncpy_from_user(buf, AT + PAGE_SIZE - 6, sizeof(buf)) == 5 && !strcmp(buf, "hello"));
+	CHECK(strncpy_from_user(buf, AT + PAGE_SIZE - 6, sizeof(buf)) == 5 &&
+	      !strcmp(buf, "hello"));
 	CHECK(strncpy_from_user(buf, AT + PAGE_SIZE - 6, 5) == 5);
 	CHECK(strncpy_from_user(buf, AT + PAGE_SIZE - 6, 0) == 0);
 	CHECK(strnlen_user(AT + PAGE_SIZE - 6, 100) == 6);
@@ -165,7 +179,8 @@ static void remote(void *arg)
 	other = new_mm();
 	CHECK(access_remote_vm(mm, AT - 8, &v, 8, false) == 8 && v == 0x1122);
 	v = 0x3344;
-	CHECK(access_remote_vm(mm, AT - PAGE_SIZE - 4, &v, 8, true) == 8); /* over two pages, one not there */
+	CHECK(access_remote_vm(mm, AT - PAGE_SIZE - 4, &v, 8, true) ==
+	      8); /* over two pages, one not there */
 	CHECK(access_remote_vm(mm, AT - 4, buf, 8, false) == 4);
 	CHECK(access_remote_vm(mm, AT + PAGE_SIZE, buf, 8, false) == 0);
 	mm_use(mm);

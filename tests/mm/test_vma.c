@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VMAs against a naive model: one record a page over a window of the address space. Random mmap (hinted, fixed, no-replace, anywhere), munmap,
- * mprotect, mremap and brk; after each the VMAs must be exactly the model's maximal runs, the addresses those a page-by-page search
- * finds, the errors those the model predicts. Nothing is touched, so every range that may merge must have merged.
+ * VMAs against a naive model: one record a page over a window of the address space. Random mmap
+ * (hinted, fixed, no-replace, anywhere), munmap, mprotect, mremap and brk; after each the VMAs must
+ * be exactly the model's maximal runs, the addresses those a page-by-page search finds, the errors
+ * those the model predicts. Nothing is touched, so every range that may merge must have merged.
  */
 #include "mm_fixture.h"
 
@@ -16,7 +17,7 @@ struct mpage {
 	bool mapped;
 	u32 object; /* shared memory: which; 0: private */
 	u64 pgoff;
-	u64 flags;  /* VM_* as they must be */
+	u64 flags; /* VM_* as they must be */
 };
 
 struct model {
@@ -33,7 +34,8 @@ static bool same_run(const struct model *md, u32 i)
 {
 	const struct mpage *a = &md->page[i - 1], *b = &md->page[i];
 
-	return a->mapped && b->mapped && a->flags == b->flags && a->object == b->object && a->pgoff + 1 == b->pgoff;
+	return a->mapped && b->mapped && a->flags == b->flags && a->object == b->object &&
+	       a->pgoff + 1 == b->pgoff;
 }
 
 static void compare(const struct model *md, struct mm_struct *mm)
@@ -99,13 +101,15 @@ static s64 model_place(const struct model *md, u32 pages)
 	/* Below: the lowest mapped page bounds it from above. */
 	for (j = 0; j < WIN_PAGES; j++)
 		if (md->page[j].mapped)
-			return (s64)j - (s64)pages - (md->page[j].flags & VM_GROWSDOWN ? (s64)GUARD_PAGES : 0);
+			return (s64)j - (s64)pages -
+			       (md->page[j].flags & VM_GROWSDOWN ? (s64)GUARD_PAGES : 0);
 	return (s64)WIN_PAGES - (s64)pages;
 }
 
 static u64 flags_of_prot(u64 prot)
 {
-	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
 static void model_map(struct model *md, u32 first, u32 pages, u64 prot, u64 flags)
@@ -124,8 +128,11 @@ static void model_map(struct model *md, u32 first, u32 pages, u64 prot, u64 flag
 	if ((vm & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE)
 		vm |= VM_ACCOUNT;
 	for (i = 0; i < pages; i++)
-		md->page[first + i] = (struct mpage){ .mapped = true, .object = object, .flags = vm,
-						      .pgoff = object ? i : page_va(first + i) >> PAGE_SHIFT };
+		md->page[first + i] =
+			(struct mpage){ .mapped = true,
+					.object = object,
+					.flags = vm,
+					.pgoff = object ? i : page_va(first + i) >> PAGE_SHIFT };
 }
 
 static void model_unmap(struct model *md, u32 first, u32 pages)
@@ -137,7 +144,8 @@ static void model_protect(struct mpage *p, u64 prot)
 {
 	u64 old = p->flags, vm = (old & ~VM_ACCESS_FLAGS) | flags_of_prot(prot);
 
-	if (vm != old && (vm & VM_WRITE) && !(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)))
+	if (vm != old && (vm & VM_WRITE) &&
+	    !(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)))
 		vm |= VM_ACCOUNT;
 	p->flags = vm;
 }
@@ -158,7 +166,8 @@ static void random_range(struct prng *rng, u32 *first, u32 *pages)
 
 static u64 random_prot(struct prng *rng)
 {
-	static const u64 prots[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC };
+	static const u64 prots[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
+				     PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC };
 
 	return prots[prng_below(rng, ARRAY_SIZE(prots))];
 }
@@ -184,7 +193,8 @@ static void step_mmap(struct step *s)
 	s64 at, want;
 
 	random_range(s->rng, &first, &pages);
-	if (how == 0) { /* anywhere: what does not fit in the window must go where the model says, and goes away again */
+	if (how ==
+	    0) { /* anywhere: what does not fit in the window must go where the model says, and goes away again */
 		want = model_place(s->md, pages);
 		at = vm_mmap_pgoff(NULL, 0, pages * (u64)PAGE_SIZE, prot, kind | MAP_ANONYMOUS, 0);
 		CHECK(at == (s64)WIN_START + want * (s64)PAGE_SIZE);
@@ -195,8 +205,8 @@ static void step_mmap(struct step *s)
 		first = (u32)want;
 	} else if (how == 1) { /* a hint */
 		want = place_free(s->md, first, pages) ? (s64)first : model_place(s->md, pages);
-		at = vm_mmap_pgoff(NULL, page_va(first) + prng_below(s->rng, PAGE_SIZE), pages * (u64)PAGE_SIZE, prot,
-				   kind | MAP_ANONYMOUS, 0);
+		at = vm_mmap_pgoff(NULL, page_va(first) + prng_below(s->rng, PAGE_SIZE),
+				   pages * (u64)PAGE_SIZE, prot, kind | MAP_ANONYMOUS, 0);
 		CHECK(at == (s64)WIN_START + want * (s64)PAGE_SIZE);
 		if (want < 0) {
 			CHECK(vm_munmap((u64)at, pages * (u64)PAGE_SIZE) == 0);
@@ -204,10 +214,12 @@ static void step_mmap(struct step *s)
 		}
 		first = (u32)want;
 	} else if (how == 2) {
-		at = vm_mmap_pgoff(NULL, page_va(first), pages * (u64)PAGE_SIZE, prot, kind | MAP_ANONYMOUS | MAP_FIXED, 0);
+		at = vm_mmap_pgoff(NULL, page_va(first), pages * (u64)PAGE_SIZE, prot,
+				   kind | MAP_ANONYMOUS | MAP_FIXED, 0);
 		CHECK(at == (s64)page_va(first));
 	} else {
-		at = vm_mmap_pgoff(NULL, page_va(first), pages * (u64)PAGE_SIZE, prot, kind | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, 0);
+		at = vm_mmap_pgoff(NULL, page_va(first), pages * (u64)PAGE_SIZE, prot,
+				   kind | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, 0);
 		if (!range_free(s->md, first, pages)) {
 			CHECK(at == -EEXIST);
 			return;
@@ -222,7 +234,8 @@ static void step_munmap(struct step *s)
 	u32 first, pages;
 
 	random_range(s->rng, &first, &pages);
-	CHECK(vm_munmap(page_va(first), pages * (u64)PAGE_SIZE - prng_below(s->rng, PAGE_SIZE)) == 0);
+	CHECK(vm_munmap(page_va(first), pages * (u64)PAGE_SIZE - prng_below(s->rng, PAGE_SIZE)) ==
+	      0);
 	model_unmap(s->md, first, pages);
 }
 
@@ -261,7 +274,8 @@ static void model_move(struct model *md, u32 from, u32 old_pages, u32 to, u32 ne
 	model_unmap(md, from, old_pages);
 	for (i = 0; i < new_pages; i++) {
 		md->page[to + i] = head;
-		md->page[to + i].pgoff = head.object ? head.pgoff + i : page_va(to + i) >> PAGE_SHIFT;
+		md->page[to + i].pgoff = head.object ? head.pgoff + i :
+						       page_va(to + i) >> PAGE_SHIFT;
 	}
 }
 
@@ -289,14 +303,17 @@ static void step_mremap(struct step *s)
 	}
 	to = (u32)prng_below(s->rng, WIN_PAGES - new_pages + 1);
 	if (prng_below(s->rng, 2) && (to + new_pages <= first || to >= first + pages)) {
-		CHECK(ksys_mremap(page_va(first), old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED, page_va(to)) == (s64)page_va(to));
+		CHECK(ksys_mremap(page_va(first), old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  page_va(to)) == (s64)page_va(to));
 		model_move(s->md, first, pages, to, new_pages);
 		return;
 	}
-	for (room = 0; first + pages + room < WIN_PAGES && !s->md->page[first + pages + room].mapped; room++)
+	for (room = 0;
+	     first + pages + room < WIN_PAGES && !s->md->page[first + pages + room].mapped; room++)
 		;
 	at = ksys_mremap(page_va(first), old_len, new_len, 0, 0);
-	if (run_left(s->md, first) != pages || (room < new_pages - pages && first + pages + room < WIN_PAGES)) {
+	if (run_left(s->md, first) != pages ||
+	    (room < new_pages - pages && first + pages + room < WIN_PAGES)) {
 		CHECK(at == -ENOMEM);
 		return;
 	}
@@ -412,16 +429,23 @@ static void mmap_error_order(void *arg)
 	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ, pa, ~0ull) == -EOVERFLOW);
 	CHECK(vm_mmap_pgoff(NULL, 0, 1ull << 47, PROT_READ, pa, 0) == -ENOMEM);
 	CHECK(vm_mmap_pgoff(NULL, 0x100001, PAGE_SIZE, PROT_READ, pa | MAP_FIXED, 0) == -EINVAL);
-	CHECK(vm_mmap_pgoff(NULL, 0x7ffffffff000, PAGE_SIZE, PROT_READ, pa | MAP_FIXED, 0) == -ENOMEM);
+	CHECK(vm_mmap_pgoff(NULL, 0x7ffffffff000, PAGE_SIZE, PROT_READ, pa | MAP_FIXED, 0) ==
+	      -ENOMEM);
 	CHECK(vm_mmap_pgoff(NULL, 0x1000, PAGE_SIZE, PROT_READ, pa | MAP_FIXED, 0) == -EPERM);
-	CHECK(vm_mmap_pgoff(NULL, 0x1000, PAGE_SIZE, PROT_READ, pa, 0) == 65536); /* a hint too low is raised */
-	CHECK(vm_mmap_pgoff(NULL, 65536, PAGE_SIZE, PROT_READ, pa | MAP_FIXED_NOREPLACE, 0) == -EEXIST);
+	CHECK(vm_mmap_pgoff(NULL, 0x1000, PAGE_SIZE, PROT_READ, pa, 0) ==
+	      65536); /* a hint too low is raised */
+	CHECK(vm_mmap_pgoff(NULL, 65536, PAGE_SIZE, PROT_READ, pa | MAP_FIXED_NOREPLACE, 0) ==
+	      -EEXIST);
 	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ, MAP_ANONYMOUS, 0) == -EINVAL);
-	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ, MAP_ANONYMOUS | MAP_SHARED_VALIDATE, 0) == -EINVAL);
-	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, 0) == -EINVAL);
+	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ, MAP_ANONYMOUS | MAP_SHARED_VALIDATE,
+			    0) == -EINVAL);
+	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, 0) == -EINVAL);
 	CHECK(vm_mmap_pgoff(NULL, 0, PAGE_SIZE, PROT_READ, pa | MAP_HUGETLB, 0) == -EINVAL);
-	CHECK(vm_mmap_pgoff(NULL, 0, 1ull << 40, PROT_READ | PROT_WRITE, pa, 0) == -ENOMEM); /* more than all memory */
-	CHECK(vm_mmap_pgoff(NULL, 0, 1ull << 40, PROT_READ | PROT_WRITE, pa | MAP_NORESERVE, 0) > 0);
+	CHECK(vm_mmap_pgoff(NULL, 0, 1ull << 40, PROT_READ | PROT_WRITE, pa, 0) ==
+	      -ENOMEM); /* more than all memory */
+	CHECK(vm_mmap_pgoff(NULL, 0, 1ull << 40, PROT_READ | PROT_WRITE, pa | MAP_NORESERVE, 0) >
+	      0);
 	CHECK(do_munmap(mm, 1, PAGE_SIZE) == -EINVAL);
 	CHECK(vm_munmap(0x10000, 0) == -EINVAL);
 	CHECK(vm_munmap(0x7ffffffff000, PAGE_SIZE) == -EINVAL);
@@ -435,7 +459,8 @@ static void mmap_error_order(void *arg)
 	CHECK(ksys_mremap(0x10001, PAGE_SIZE, PAGE_SIZE, 0, 0) == -EINVAL);
 	CHECK(ksys_mremap(0x10000, PAGE_SIZE, 0, 0, 0) == -EINVAL);
 	CHECK(ksys_mremap(0x10000, PAGE_SIZE, PAGE_SIZE, MREMAP_FIXED, 0x20000) == -EINVAL);
-	CHECK(ksys_mremap(0x10000, PAGE_SIZE, PAGE_SIZE, MREMAP_FIXED | MREMAP_MAYMOVE, 0x10000) == -EINVAL);
+	CHECK(ksys_mremap(0x10000, PAGE_SIZE, PAGE_SIZE, MREMAP_FIXED | MREMAP_MAYMOVE, 0x10000) ==
+	      -EINVAL);
 	CHECK(ksys_mremap(0x10000, 0, PAGE_SIZE, MREMAP_MAYMOVE, 0) == -EINVAL);
 	CHECK(do_madvise(0x10000, PAGE_SIZE, 12345) == -EINVAL);
 	CHECK(do_madvise(0x30000000, PAGE_SIZE, MADV_DONTNEED) == -ENOMEM);
@@ -471,7 +496,8 @@ static void touched_ranges(void *arg)
 	at = 0x20000000;
 	CHECK(map_anon(at, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED) > 0);
 	CHECK(map_anon(at + PAGE_SIZE, PAGE_SIZE, PROT_READ, MAP_FIXED | MAP_NORESERVE) > 0);
-	CHECK(map_anon(at + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_FIXED) > 0);
+	CHECK(map_anon(at + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_FIXED) >
+	      0);
 	CHECK(user_write(at + PAGE_SIZE, 1) == 0);
 	CHECK(mm->map_count == 3);
 	CHECK(do_mprotect(at + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE) == 0);
@@ -514,14 +540,15 @@ static void vma_limit(void *arg)
 	(void)arg;
 	/* Every second page has another protection, until the count is used up. */
 	for (i = 0; mm->map_count <= 65530; i++)
-		CHECK(map_anon(base + i * (u64)PAGE_SIZE, PAGE_SIZE, i & 1 ? PROT_READ : PROT_NONE, MAP_FIXED) > 0);
+		CHECK(map_anon(base + i * (u64)PAGE_SIZE, PAGE_SIZE, i & 1 ? PROT_READ : PROT_NONE,
+			       MAP_FIXED) > 0);
 	CHECK(map_anon(0, PAGE_SIZE, PROT_READ | PROT_EXEC, 0) == -ENOMEM);
 	CHECK(vm_munmap(base, 2 * PAGE_SIZE) == 0);
 	CHECK(mm->map_count == 65529);
 	CHECK(map_anon(0x50000000, 3 * PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_FIXED) > 0);
 	CHECK(mm->map_count == 65530);
 	CHECK(vm_munmap(0x50001000, PAGE_SIZE) == -ENOMEM); /* a hole would be one more for good */
-	CHECK(vm_munmap(0x50002000, PAGE_SIZE) == 0);	      /* the tail is not */
+	CHECK(vm_munmap(0x50002000, PAGE_SIZE) == 0);	    /* the tail is not */
 	CHECK(do_mprotect(0x50000000, PAGE_SIZE, PROT_NONE) == -ENOMEM);
 	CHECK(mm->map_count == 65530);
 	mm_leave(mm);
@@ -561,7 +588,8 @@ static void show_maps(void *arg)
 	CHECK(map_anon(0x400000, 2 * PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_FIXED) > 0);
 	mm->start_brk = mm->brk = 0x602000;
 	CHECK(ksys_brk(0x603001) == 0x603001);
-	CHECK(vm_mmap_pgoff(NULL, 0x7f0000000000, PAGE_SIZE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
+	CHECK(vm_mmap_pgoff(NULL, 0x7f0000000000, PAGE_SIZE, PROT_NONE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0) > 0);
 	CHECK(mm_map_stack(mm, 0x7ffffffde000, 0x7ffffffff000, 0) == 0);
 	mm->start_stack = 0x7fffffffe000;
 	mm_show_maps(mm, collect, t);
@@ -576,7 +604,8 @@ static void maps_text_is_linux_layout(void **state)
 	(void)state;
 	mm_fixture_create(&f, 32 << 20, 1);
 	fixture_run(&f, show_maps, &t);
-	assert_string_equal(t.buf,
+	assert_string_equal(
+		t.buf,
 		"00400000-00402000 r-xp 00000000 00:00 0 \n"
 		"00602000-00604000 rw-p 00000000 00:00 0                                  [heap]\n"
 		"7f0000000000-7f0000001000 ---s 00000000 00:00 0                          /dev/zero (deleted)\n"

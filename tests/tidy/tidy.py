@@ -215,15 +215,16 @@ def rule_floating_point(a):
         text = without_comments(read(a.source, path))
         for m in re.finditer(r'\b(float|double|_Float\w+|__float\w+)\b|\b\d+\.\d*(?:[eE][-+]?\d+)?[fFlL]?\b', text):
             yield f'{path}:{line_of(text, m.start())}: {m.group(0)} outside src/hw/fp/'
-    fp = re.compile(r'\s(v?(?:add|sub|mul|div|sqrt|min|max)[sp][sd]|v?u?comis[sd]|v?cvt\w+|v?round[sp][sd]|'
+    fp = re.compile(r'\t(v?(?:add|sub|mul|div|sqrt|min|max)[sp][sd]|v?u?comis[sd]|v?cvt\w+|v?round[sp][sd]|'
                     r'f(?:add|sub|mul|div|sqrt|ild|ist)\w*)\s')
     for floor, archive in a.archives:
-        for obj, function, line in disassembly(archive):
-            if 'hw_fp' in obj or fp_object(a, floor, obj):
-                continue
-            m = fp.search(line + ' ')
-            if m:
-                yield f'{floor}:{obj}:{function}: {m.group(1)}'
+        text = run('objdump', '-d', '--no-show-raw-insn', '-w', archive)
+        for m in fp.finditer(text): # the object and the function: what was named last before it
+            head = text.rindex(':     file format', 0, m.start())
+            obj = text[text.rfind('\n', 0, head) + 1:head]
+            if not fp_object(a, floor, obj):
+                start = text.rindex('>:\n', 0, m.start())
+                yield f'{floor}:{obj}:{text[text.rindex("<", 0, start) + 1:start]}: {m.group(1)}'
 
 
 def fp_object(a, floor, obj):

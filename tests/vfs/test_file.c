@@ -137,25 +137,25 @@ static void positions_holes_and_modes_are_linuxs(void **state)
 
 static void times(void *arg)
 {
-	struct timespec64 t[2] = { { 100, 7 }, { 200, 9 } };
+	struct timespec64 t[2] = { { 1, 7 }, { 200, 9 } };
 	struct kstat a, b;
 	char buf[8];
 
 	(void)arg;
 	make_file("/f", "abc");
 	CHECK(do_utimes(AT_FDCWD, "/f", t, 0) == 0);
-	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == 100 && a.atime.tv_nsec == 7 && a.mtime.tv_sec == 200 && a.mtime.tv_nsec == 9);
+	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == 1 && a.atime.tv_nsec == 7 && a.mtime.tv_sec == 200 && a.mtime.tv_nsec == 9);
 	CHECK(a.ctime.tv_sec >= 0 && a.btime.tv_sec <= a.ctime.tv_sec);
 	t[0].tv_nsec = UTIME_OMIT;
 	t[1] = (struct timespec64){ 3, 0 };
 	CHECK(do_utimes(AT_FDCWD, "/f", t, 0) == 0);
-	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == 100 && a.mtime.tv_sec == 3);
+	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == 1 && a.mtime.tv_sec == 3);
 	t[0].tv_nsec = 1000000000;
 	CHECK(do_utimes(AT_FDCWD, "/f", t, 0) == -EINVAL);
 	charge_cycles(ns_to_cycles(this_machine(), 5000000000ull));
 	CHECK(slurp("/f", buf, sizeof(buf)) == 3);
 	CHECK(stat_of("/f", &b) == 0);
-	CHECK(b.atime.tv_sec != 100 && b.mtime.tv_sec == 3); /* relatime: it was older than the last change */
+	CHECK(b.atime.tv_sec == 5 && b.mtime.tv_sec == 3); /* relatime: it was older than the last change */
 	charge_cycles(ns_to_cycles(this_machine(), 5000000000ull));
 	CHECK(slurp("/f", buf, sizeof(buf)) == 3);
 	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == b.atime.tv_sec);

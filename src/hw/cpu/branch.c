@@ -380,7 +380,7 @@ static force_inline bool fetch_hits(struct cpu *cpu, u64 va, u64 pa)
 
 	if (s->tag != ((va & PAGE_MASK) | cpu->tlb.ctx) || va + s->addend != (u64)(uintptr_t)cpu->m->ram + pa)
 		return false;
-	*s->stamp = cpu->icount;
+	*s->stamp = cpu->icount + 1;
 	return true;
 }
 

@@ -201,7 +201,7 @@ const u8 *exec_fetch(struct cpu *cpu, u64 va, u64 *pa)
 		return NULL;
 	}
 	if (likely(s->tag == ((va & PAGE_MASK) | cpu->tlb.ctx))) {
-		*s->stamp = cpu->icount;
+		*s->stamp = cpu->icount + cpu->insn_index;
 		host = (const u8 *)(uintptr_t)(va + s->addend);
 		*pa = (u64)(host - cpu->m->ram);
 		return host;

@@ -5,11 +5,11 @@
  * Called by exec_lookup; calls Zydis and allocates from the block cache. It must not look at any CPU's state: what a block is
  * depends on its bytes, its address and the mode bits alone.
  *
- *	0x401000: 48 83 c0 01   add $1, %rax        insn[0] add_ri64  dst RAX, imm 1          idx 0, cyc 0, off 0
- *	0x401004: 64 8b 04 25.. mov %fs:40, %eax    insn[1] load32    base FSBASE, disp 40     idx 1, cyc 1, off 4
- *	0x40100c: 39 d8         cmp %ebx, %eax      insn[2] cmp_rr32 fused with insn[3]        idx 2, cyc 2, off 12
+ *	0x401000: 48 83 c0 01   add $1, %rax        insn[0] add_ri64  dst RAX, imm 1          idx 1, cyc 0, off 0
+ *	0x401004: 64 8b 04 25.. mov %fs:40, %eax    insn[1] load32    base FSBASE, disp 40     idx 2, cyc 1, off 4
+ *	0x40100c: 39 d8         cmp %ebx, %eax      insn[2] cmp_rr32 fused with insn[3]        idx 3, cyc 2, off 12
  *	0x40100e: 75 f0         jne 0x401000        insn[3] jcc_z     link[0] 0x401010, link[1] 0x401000
- *	                                            insn[4] sentinel: idx 4, cyc 4, off 16
+ *	                                            insn[4] sentinel: idx 5, cyc 4, off 16
  *
  * A block ends at a branch, at a system instruction, at the end of the page, before a native gate, or when it is full.
  *
@@ -190,7 +190,7 @@ static void finish(struct decode *d, unsigned n, u32 cyc)
 	struct exec_block *b = d->b;
 	struct insn *end = d->i, *i;
 
-	*end = (struct insn){ .fn = fall_through, .block = b, .idx = (u8)n, .cyc = (u16)cyc, .off = (u16)(d->rip - b->rip) };
+	*end = (struct insn){ .fn = fall_through, .block = b, .idx = (u8)(n + 1), .cyc = (u16)cyc, .off = (u16)(d->rip - b->rip) };
 	for (i = b->insn; i <= end; i++)
 		i->pos = (u8)(i - b->insn);
 	if (!d->end)
@@ -228,7 +228,7 @@ struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *sec
 	do {
 		struct insn *first = d.i;
 
-		*d.i = (struct insn){ .base = REG_ZERO, .index = REG_ZERO, .idx = (u8)n, .cyc = (u16)cyc, .off = (u16)off };
+		*d.i = (struct insn){ .base = REG_ZERO, .index = REG_ZERO, .idx = (u8)(n + 1), .cyc = (u16)cyc, .off = (u16)off };
 		d.fuse_now = NULL;
 		if (!decode_one(&d, code + off, avail - off)) {
 			if (n == 0)

@@ -49,7 +49,7 @@ struct insn {
 	u8 base, index; /* register slots of the address */
 	u8 scale;	/* log2 */
 	u8 pos;		/* place in the block's array */
-	u8 idx;		/* instructions before this one in the block */
+	u8 idx;		/* number in the block, from 1: cpu->icount + idx stamps its TLB entries */
 	u8 len;		/* bytes */
 	u16 cyc;	/* cycles before this one in the block */
 	u16 off;	/* address minus the block's */

@@ -110,6 +110,7 @@ void exec_run(struct cpu *cpu)
 	x->jump_miss = false;
 	x->event = EXEC_NONE;
 	cpu->fault.vector = FAULT_NONE;
+	cpu->insn_index = 1; /* instructions count from 1 in TLB stamps: 0 means never used */
 	if (cpu->horizon > HORIZON_MAX)
 		cpu->horizon = HORIZON_MAX;
 	while (cpu->now < cpu->horizon && !wants_interrupt(cpu)) {

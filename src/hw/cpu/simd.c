@@ -3,7 +3,7 @@
  * Integer SIMD: the SSE/SSE2 instructions that add, compare, shift, pack and shuffle lanes of an XMM register, and the bitwise and
  * shuffling ones that only carry a floating-point name (ANDPS, UNPCKLPD, SHUFPS, MOVMSKPD).
  *
- * The decoder finds an operation through sse_lookup() and calls it with operand bytes; nothing here knows memory (but MASKMOVDQU),
+ * The decoder finds an operation through sse_lookup() and calls it with operand bytes; nothing here knows memory,
  * rounding or flags. Every instruction here is exactly defined, so the host's own does it; only those whose immediate is
  * part of the encoding, unknown when this is compiled, are written out in lanes:
  *
@@ -14,13 +14,12 @@
  *	V1 both operands are read before dst is written: they may be the same register;
  *	V2 a scalar source of n bytes is read for exactly n bytes.
  *
- * MMX is absent. MASKMOVDQU writes each run of selected bytes to DS:RDI, and nothing when one of them would fault; imm carries the
- * segment base's slot in r[] (0 means none; the decoder passes REG_FSBASE or REG_GSBASE) and, in bit 8, a 32-bit address size.
+ * MMX is absent. MASKMOVDQU, which stores, is with the moves (hw/cpu/fpmove.c).
  *
  * Units:   bytes.
  * Owner:   operands belong to the caller.
  * Locking: none; a CPU's state is touched by that CPU only.
- * Errors:  none but MASKMOVDQU's faults (false, cpu->fault set).
+ * Errors:  none: every function returns true.
  * Time:    a few ns.
  * Source:  Intel SDM vol. 2; AMD APM vol. 4.
  */
@@ -224,26 +223,6 @@ static bool movmskpd(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 	return true;
 }
 
-/* ---- MASKMOVDQU: dst is the data, src the mask; bit 7 of a mask byte selects ---- */
-
-static bool maskmovdqu(struct cpu *cpu, void *dst, const void *src, unsigned imm)
-{
-	union lanes data = load(dst), mask = load(src);
-	unsigned slot = imm & 0xff;
-	u64 va = imm & 0x100 ? (u32)cpu->r[RDI] : cpu->r[RDI];
-	bool user = cpu->cpl == 3;
-
-	if (slot)
-		va += cpu->r[slot];
-	for (unsigned i = 0; i < 16; i++)
-		if ((mask.b[i] & 0x80) && !mmu_probe_write(cpu, va + i, 1, user, &cpu->fault))
-			return false;
-	for (unsigned i = 0; i < 16; i++)
-		if ((mask.b[i] & 0x80) && !mmu_write(cpu, va + i, &data.b[i], 1, user, &cpu->fault))
-			return false;
-	return true;
-}
-
 /* ---- the table ---- */
 
 #define BINARY(MN, f) [ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = 16, .align = 16, .dst_read = true }
@@ -327,7 +306,6 @@ static const struct sse_op simd_ops[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	BINARY(PSRAD, psrad),
 	BINARY(PSLLDQ, pslldq),
 	BINARY(PSRLDQ, psrldq),
-	BINARY(MASKMOVDQU, maskmovdqu),
 	TO_GPR(PEXTRW, pextrw),
 	TO_GPR(PMOVMSKB, pmovmskb),
 	TO_GPR(MOVMSKPS, movmskps),

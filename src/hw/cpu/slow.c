@@ -7,7 +7,7 @@
  * Inside a block cpu->icount and cpu->now stand at the block's start and each instruction carries its distance from there, so the
  * hot path counts nothing. C outside the interpreter must see true values; sync_begin and sync_end bracket it:
  *
- *	block at icount 1000, now 5000:   mov (idx 0, cyc 0) | add (1, 1) | mov load (2, 2) | jne (3, 3)
+ *	block at icount 1000, now 5000:   mov (idx 1, cyc 0) | add (2, 1) | mov load (3, 2) | jne (4, 3)
  *	the load misses:  sync_begin: icount 1002, now 5002, rip at the load
  *	  the walk adds 40 cycles to pending_cost;  now 5042
  *	sync_end:   icount 1000, now 5040, so that the block's end arrives at 1004 and 5044
@@ -44,7 +44,7 @@ struct exec_block *block_of(struct cpu *cpu, const struct insn *i)
 
 void sync_begin(struct cpu *cpu, const struct insn *i)
 {
-	cpu->icount += i->idx;
+	cpu->icount += i->idx - 1u;
 	cpu->now += i->cyc;
 	cpu->rip = insn_rip(cpu, i);
 }
@@ -65,7 +65,7 @@ const struct insn *sync_end(struct cpu *cpu, const struct insn *i)
 	cpu->pending_cost = 0;
 	stop = cpu->now + EXEC_MAX_CYCLES > cpu->horizon || b->limit == EXEC_DEAD ||
 	       (cpu->irq_line && (cpu->rflags & FLAG_IF)) || !fetch_would_hit(cpu, b->rip);
-	cpu->icount -= i->idx;
+	cpu->icount -= i->idx - 1u;
 	cpu->now -= i->cyc;
 	if (!stop || i == &x->stub[0])
 		return i;
@@ -78,7 +78,7 @@ const struct insn *sync_end(struct cpu *cpu, const struct insn *i)
 
 const struct insn *exit_stub(struct cpu *cpu, const struct insn *i)
 {
-	cpu->icount += i->idx;
+	cpu->icount += i->idx - 1u;
 	cpu->now += i->cyc;
 	cpu->rip = cpu->exec->stub_block->rip + i->off;
 	return NULL;
@@ -94,7 +94,7 @@ const struct insn *leave_at(struct cpu *cpu, const struct insn *i)
 
 const struct insn *leave_to(struct cpu *cpu, const struct insn *i, u64 rip)
 {
-	cpu->icount += i[1].idx;
+	cpu->icount += i[1].idx - 1u;
 	cpu->now += i[1].cyc + cpu->pending_cost;
 	cpu->pending_cost = 0;
 	cpu->rip = rip;
@@ -183,7 +183,7 @@ const struct insn *slow_rmw(struct cpu *cpu, const struct insn *i, u64 va, unsig
 		x->rmw_len = 0;
 		return access_failed(cpu, i, false);
 	}
-	cpu->icount -= i->idx;
+	cpu->icount -= i->idx - 1u;
 	cpu->now -= i->cyc;
 	return i;
 }

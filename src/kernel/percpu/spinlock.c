@@ -2,8 +2,8 @@
 /*
  * Ticket spinlocks: mutual exclusion between CPUs on virtual time.
  *
- * Called by every kernel floor; calls the engine (spin, unspin) and the preempt count. Knows nothing of tasks: the queue is one
- * of CPUs, since a CPU that waits here has preemption off.
+ * Called by every kernel floor; calls the engine (spin, unspin) and the preempt count. Knows
+ * nothing of tasks: the queue is one of CPUs, since a CPU that waits here has preemption off.
  *
  * CPU 2 holds ticket 7 of lock L, CPUs 0 and 5 wait; CPU 2's clock is 1,000 when it lets go:
  *
@@ -11,24 +11,29 @@
  *	spin_unlock on CPU 2:  owner 8, owner_cpu 0, released_at 1000, engine_unspin(cpu 0, 1000)
  *	CPU 0 (clock 640):     resumes at 1000, sees owner == 8, leaves the queue, is the owner
  *
- * Between two charge points nothing else in the machine runs, so a plain increment is the atomic one of the hardware, and
- * what has to be modelled is only when a CPU gets on and what it paid.
+ * Between two charge points nothing else in the machine runs, so a plain increment is the atomic
+ * one of the hardware, and what has to be modelled is only when a CPU gets on and what it paid.
  *
  * S1  owner <= next (mod 2^32); equal: free, owner_cpu 0, nobody queued.
- * S2  Tickets owner+1 .. next-1 are queued in order; ticket `owner` is the holder, or a CPU that was let on and has not run since.
- * S3  A holder's clock is never before the release that let it in: CPUs may be a quantum apart, and a taker that comes
- *     "earlier" in its own time than the last release waits for it.
+ * S2  Tickets owner+1 .. next-1 are queued in order; ticket `owner` is the holder, or a CPU that
+ *     was let on and has not run since.
+ * S3  A holder's clock is never before the release that let it in: CPUs may be a quantum apart, and
+ *     a taker that comes "earlier" in its own time than the last release waits for it.
  * S4  The waiter's node is on its own C stack, which cannot be left while preempt_count > 0.
  *
- * A spinner leaves the engine's run set, so waiting burns no host time; it wakes for its ticket or, with IF=1, for an interrupt, which
- * COST_LOCK_RETRY's charge takes; then it looks again. Handlers that run meanwhile may take other locks, never this one (BUG).
+ * A spinner leaves the engine's run set, so waiting burns no host time; it wakes for its ticket or,
+ * with IF=1, for an interrupt, which COST_LOCK_RETRY's charge takes; then it looks again. Handlers
+ * that run meanwhile may take other locks, never this one (BUG).
  *
  * Units:   clocks in TSC cycles.
  * Owner:   whoever embeds the lock; waiters own their nodes.
  * Locking: this is it. Safe in any context; see spinlock.h for the interrupt rule.
- * Errors:  misuse (relock, foreign unlock) panics the machine. A deadlock of spinners is the engine's STOP_DEADLOCK.
- * Time:    COST_LOCK_RMW a take or try, COST_LOCK_RETRY a look after a wait; a release is a plain store and costs nothing here.
- * Source:  ticket order as Linux's asm-generic/spinlock.h; its x86 uses queued spinlocks, which are FIFO as well.
+ * Errors:  misuse (relock, foreign unlock) panics the machine. A deadlock of spinners is the
+ *          engine's STOP_DEADLOCK.
+ * Time:    COST_LOCK_RMW a take or try, COST_LOCK_RETRY a look after a wait; a release is a plain
+ *          store and costs nothing here.
+ * Source:  ticket order as Linux's asm-generic/spinlock.h; its x86 uses queued spinlocks, which are
+ *          FIFO as well.
  */
 
 #include "kernel/percpu/spinlock.h"
@@ -44,7 +49,7 @@ struct spin_waiter {
 
 void spin_lock_init(spinlock_t *l)
 {
-	*l = (spinlock_t){0};
+	*l = (spinlock_t){ 0 };
 }
 
 /* The ticket just drawn is up: this CPU holds l from now on. */

@@ -2,32 +2,41 @@
 /*
  * The buddy system: one zone's free memory in blocks of 2^order frames, orders 0 to 11.
  *
- * Called by page_alloc.c with the zone locked. Touches the memmap and the zone only; knows nothing of per-CPU lists, watermarks or
- * who wants the memory.
+ * Called by page_alloc.c with the zone locked. Touches the memmap and the zone only; knows nothing
+ * of per-CPU lists, watermarks or who wants the memory.
  *
- * The DMA zone of a machine after boot, and after one order-0 request for MOVABLE memory (frame numbers):
+ * The DMA zone of a machine after boot, and after one order-0 request for MOVABLE memory (frame
+ * numbers):
  *
- *	before:  lists empty                                        frontier 256 | never used: 256 .. 4095
- *	after:   order 0: 257   1: 258   2: 260 ... 7: 384          frontier 512 | never used: 512 .. 4095
- *	         frame 256 handed out: carved was the aligned block 256..511 (order 8), split keeping lower halves
+ *	before: lists empty                              frontier 256 | never used 256..4095
+ *	after:  order 0: 257  1: 258  2: 260 ... 7: 384  frontier 512 | never used 512..4095
+ *	        256 is handed out: 256..511 (order 8) was carved and split, keeping lower halves
  *
- * B1  A free block is 2^order frames aligned to its size; its first page has PG_buddy and private == order, its other pages have neither.
- * B2  Two free buddies of the same order are one block of the next order (up to order 11): there is never an unmerged pair.
- * B3  A free block is on exactly one list, free_area[order].free_list[some type]; free_area[order].nr_free counts the order's blocks.
- * B4  [frontier_pfn, zone_end_pfn) is free, on no list, and its struct pages are all zero. Freed blocks never merge across it.
+ * B1  A free block is 2^order frames aligned to its size; its first page has PG_buddy and private
+ *     == order, its other pages have neither.
+ * B2  Two free buddies of the same order are one block of the next order (up to order 11): there is
+ *     never an unmerged pair.
+ * B3  A free block is on exactly one list, free_area[order].free_list[some type];
+ *     free_area[order].nr_free counts the order's blocks.
+ * B4  [frontier_pfn, zone_end_pfn) is free, on no list, and its struct pages are all zero. Freed
+ *     blocks never merge across it.
  * B5  zone->nr_free == frames on the lists + frames beyond the frontier.
- * B6  Blocks on one list came free in pageblocks of that type, or were stolen for it; the pageblock says where a freed block goes.
+ * B6  Blocks on one list came free in pageblocks of that type, or were stolen for it; the pageblock
+ *     says where a freed block goes.
  *
- * Linux puts all of memory on the lists at boot, which costs O(RAM). Here the frontier is the same thing not yet written down: MOVABLE
- * memory in blocks as large as alignment allows, behind everything on the lists. It is carved when MOVABLE lists run dry, and before another
- * type would steal a block smaller than a pageblock. Zone borders are multiples of the largest block, so a buddy is always in the same zone.
+ * Linux puts all of memory on the lists at boot, which costs O(RAM). Here the frontier is the same
+ * thing not yet written down: MOVABLE memory in blocks as large as alignment allows, behind
+ * everything on the lists. It is carved when MOVABLE lists run dry, and before another type would
+ * steal a block smaller than a pageblock. Zone borders are multiples of the largest block, so a
+ * buddy is always in the same zone.
  *
  * Units:   frame numbers and orders.
  * Owner:   zone->lock guards everything here.
  * Locking: callers hold zone->lock; nothing here charges, so nothing else runs in between.
  * Errors:  NULL when no block is large enough. Corrupt lists panic.
  * Time:    none charged. O(11) a request or free, plus O(512) when a pageblock is stolen.
- * Source:  Knuth, The Art of Computer Programming 1, 2.5; the placement rules of Linux mm/page_alloc.c.
+ * Source:  Knuth, The Art of Computer Programming 1, 2.5; the placement rules of Linux
+ *          mm/page_alloc.c.
  */
 
 #include "hw/engine.h"
@@ -55,7 +64,8 @@ void set_pageblock_migratetype(const struct page *page, enum migratetype mt)
 
 /* --- lists --- */
 
-static void add_to_free_list(struct zone *z, struct page *page, unsigned order, enum migratetype mt, bool tail)
+static void add_to_free_list(struct zone *z, struct page *page, unsigned order, enum migratetype mt,
+			     bool tail)
 {
 	struct free_area *area = &z->free_area[order];
 
@@ -89,7 +99,10 @@ bool buddy_frontier_fits(const struct zone *z, unsigned order)
 	return ALIGN_UP(z->frontier_pfn, 1ull << order) + (1ull << order) <= z->zone_end_pfn;
 }
 
-/* Put the first block beyond the frontier, as large as its alignment and the zone's end allow, on its list. Its order. */
+/*
+ * Put the first block beyond the frontier, as large as its alignment and the zone's end allow, on
+ * its list. Its order.
+ */
 static unsigned carve_one(struct zone *z)
 {
 	u64 pfn = z->frontier_pfn;
@@ -102,7 +115,10 @@ static unsigned carve_one(struct zone *z)
 	return order;
 }
 
-/* Carve until a block of that order is on the lists; false when the frontier cannot give one. At most O(11) blocks. */
+/*
+ * Carve until a block of that order is on the lists; false when the frontier cannot give one. At
+ * most O(11) blocks.
+ */
 static bool carve(struct zone *z, unsigned order)
 {
 	if (!buddy_frontier_fits(z, order))
@@ -114,8 +130,12 @@ static bool carve(struct zone *z, unsigned order)
 
 /* --- taking --- */
 
-/* page, a block of order high, was taken off its list: give its upper halves back until it is of order low. */
-static void expand(struct zone *z, struct page *page, unsigned low, unsigned high, enum migratetype mt)
+/*
+ * page, a block of order high, was taken off its list: give its upper halves back until it is of
+ * order low.
+ */
+static void expand(struct zone *z, struct page *page, unsigned low, unsigned high,
+		   enum migratetype mt)
 {
 	while (high > low) {
 		high--;
@@ -137,19 +157,26 @@ static struct page *rmqueue_smallest(struct zone *z, unsigned order, enum migrat
 	return NULL;
 }
 
-/* May a request of type mt take over the rest of the pageblock when it finds a block of that order? */
+/*
+ * May a request of type mt take over the rest of the pageblock when it finds a block of that order?
+ */
 static bool can_steal_fallback(unsigned order, enum migratetype mt)
 {
 	return order >= PAGEBLOCK_ORDER / 2 || mt != MIGRATE_MOVABLE;
 }
 
-static void move_to_free_list(struct zone *z, struct page *page, unsigned order, enum migratetype mt)
+static void move_to_free_list(struct zone *z, struct page *page, unsigned order,
+			      enum migratetype mt)
 {
 	list_move_tail(&page->lru, &z->free_area[order].free_list[mt]);
 }
 
-/* Move the free blocks of page's pageblock to mt's lists. Returns frames moved; *movable: frames in use that look movable. */
-static u32 move_freepages_block(struct zone *z, struct page *page, enum migratetype mt, u32 *movable)
+/*
+ * Move the free blocks of page's pageblock to mt's lists. Returns frames moved; *movable: frames in
+ * use that look movable.
+ */
+static u32 move_freepages_block(struct zone *z, struct page *page, enum migratetype mt,
+				u32 *movable)
 {
 	u64 pfn = ALIGN_DOWN(page_to_pfn(page), (u64)PAGEBLOCK_PAGES);
 	u64 end = min(pfn + PAGEBLOCK_PAGES, z->frontier_pfn);
@@ -176,12 +203,13 @@ static u32 move_freepages_block(struct zone *z, struct page *page, enum migratet
 }
 
 /*
- * page is a free block of order, of another type; make it start_type's. Whole pageblocks change hands; of a smaller block the rest of the
- * pageblock comes along when whole_block, and the pageblock itself when half of it is then free or of our kind. Linux then also boosts the
- * zone's watermarks, which kswapd alone takes back; that comes with kswapd.
+ * page is a free block of order, of another type; make it start_type's. Whole pageblocks change
+ * hands; of a smaller block the rest of the pageblock comes along when whole_block, and the
+ * pageblock itself when half of it is then free or of our kind. Linux then also boosts the zone's
+ * watermarks, which kswapd alone takes back; that comes with kswapd.
  */
-static void steal_suitable_fallback(struct zone *z, struct page *page, unsigned order, enum migratetype start_type,
-				    bool whole_block)
+static void steal_suitable_fallback(struct zone *z, struct page *page, unsigned order,
+				    enum migratetype start_type, bool whole_block)
 {
 	enum migratetype old_type = get_pageblock_migratetype(page);
 	u32 movable, moved, alike;
@@ -218,10 +246,12 @@ static enum migratetype find_fallback(struct zone *z, unsigned order, enum migra
 }
 
 /*
- * Move a block of another type to mt's lists: the largest there is, so that one steal lasts; but a MOVABLE request that may not take
- * the whole pageblock takes the smallest that does. False when there is none.
+ * Move a block of another type to mt's lists: the largest there is, so that one steal lasts; but a
+ * MOVABLE request that may not take the whole pageblock takes the smallest that does. False when
+ * there is none.
  */
-static bool rmqueue_fallback(struct zone *z, unsigned order, enum migratetype mt, unsigned alloc_flags)
+static bool rmqueue_fallback(struct zone *z, unsigned order, enum migratetype mt,
+			     unsigned alloc_flags)
 {
 	unsigned min_order = order;
 	enum migratetype from;
@@ -243,11 +273,15 @@ static bool rmqueue_fallback(struct zone *z, unsigned order, enum migratetype mt
 	return false;
 }
 
-struct page *buddy_rmqueue(struct zone *z, unsigned order, enum migratetype mt, unsigned alloc_flags)
+struct page *buddy_rmqueue(struct zone *z, unsigned order, enum migratetype mt,
+			   unsigned alloc_flags)
 {
 	struct page *page = rmqueue_smallest(z, order, mt);
 
-	/* Never-used memory comes before stealing: it would be on the MOVABLE lists, in the largest blocks of all. */
+	/*
+	 * Never-used memory comes before stealing: it would be on the MOVABLE lists, in the largest
+	 * blocks of all.
+	 */
 	if (!page && mt == MIGRATE_MOVABLE && carve(z, order))
 		page = rmqueue_smallest(z, order, mt);
 	if (!page) {
@@ -274,7 +308,10 @@ static struct page *free_block_at(const struct zone *z, u64 pfn, unsigned order)
 	return PageBuddy(page) && page->private == order ? page : NULL;
 }
 
-/* Would merging go on if the block of that order at pfn's buddy came free? Then keep this one from being taken soon. */
+/*
+ * Would merging go on if the block of that order at pfn's buddy came free? Then keep this one from
+ * being taken soon.
+ */
 static bool buddy_merge_likely(const struct zone *z, u64 pfn, unsigned order)
 {
 	u64 up = pfn & ~(1ull << order);
@@ -312,7 +349,10 @@ u64 zone_free_blocks(struct zone *z, unsigned order, int type)
 				n++;
 	if (type >= 0 && type != MIGRATE_MOVABLE)
 		return n;
-	/* As carve_one() would cut: up to the first boundary of the largest block, whole ones, then down to the end. */
+	/*
+	 * As carve_one() would cut: up to the first boundary of the largest block, whole ones, then
+	 * down to the end.
+	 */
 	while (pfn < z->zone_end_pfn) {
 		unsigned o = pfn ? min(__ffs(pfn), MAX_ORDER) : MAX_ORDER;
 		u64 nr = 1;

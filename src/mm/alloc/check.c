@@ -2,7 +2,8 @@
 /*
  * Proofs and accounts: every free page is accounted for once, and what is in use can be compared.
  *
- * Called by tests, debug_checks and leak reports; reads everything of floor 3, changes nothing but in alloc_stats().
+ * Called by tests, debug_checks and leak reports; reads everything of floor 3, changes nothing but
+ * in alloc_stats().
  *
  * The walk over a zone's frames, [zone_start, frontier), steps over each free block once:
  *
@@ -10,8 +11,9 @@
  *	| used  |b0 | b1      | b2   ...  | PG_pcp | slab (order 3)  |
  *	  +1      +1  +2        +4          +1       +8
  *
- * and what it adds up must be what the counters say: buddy.c B1 to B5, page_alloc.c A2 and A3, slub.c L2 to L4. No lock is taken:
- * nothing runs in between, and the lists are consistent between charges except for pages in somebody's hands.
+ * and what it adds up must be what the counters say: buddy.c B1 to B5, page_alloc.c A2 and A3,
+ * slub.c L2 to L4. No lock is taken: nothing runs in between, and the lists are consistent between
+ * charges except for pages in somebody's hands.
  *
  * Units:   frames, objects.
  * Owner:   nobody.
@@ -47,7 +49,8 @@ static u64 check_buddy_block(const struct zone *z, struct page *page, u64 pfn)
 		check_clean(page + i);
 	}
 	if (order < MAX_ORDER && buddy >= z->zone_start_pfn && buddy < z->frontier_pfn)
-		BUG_ON(PageBuddy(pfn_to_page(buddy)) && pfn_to_page(buddy)->private == order); /* B2 */
+		BUG_ON(PageBuddy(pfn_to_page(buddy)) &&
+		       pfn_to_page(buddy)->private == order); /* B2 */
 	return 1ull << order;
 }
 
@@ -93,7 +96,8 @@ static u64 check_free_lists(const struct zone *z)
 			struct page *page;
 
 			list_for_each_entry(page, &z->free_area[order].free_list[mt], lru) {
-				BUG_ON(!PageBuddy(page) || page->private != order || page_zone(page) != z);
+				BUG_ON(!PageBuddy(page) || page->private != order ||
+				       page_zone(page) != z);
 				BUG_ON(++blocks > z->free_area[order].nr_free);
 			}
 		}
@@ -111,7 +115,8 @@ static u64 check_pcp(const struct zone *z, const struct per_cpu_pages *pcp)
 		struct page *page;
 
 		list_for_each_entry(page, &pcp->lists[i], lru) {
-			BUG_ON(!PagePcp(page) || page->private != i / MIGRATE_TYPES || page->index != i % MIGRATE_TYPES);
+			BUG_ON(!PagePcp(page) || page->private != i / MIGRATE_TYPES ||
+			       page->index != i % MIGRATE_TYPES);
 			BUG_ON(page_zone(page) != z);
 			frames += 1ull << page->private;
 			BUG_ON(frames > pcp->count);
@@ -126,11 +131,13 @@ void alloc_check(struct kernel *k)
 	struct zone *z;
 	u32 i;
 
-	for_each_populated_zone(z, i) {
+	for_each_populated_zone(z, i)
+	{
 		struct zone_sums sum = check_zone_frames(k, z);
 		u64 pcp = 0;
 
-		BUG_ON(z->frontier_pfn > z->zone_end_pfn || z->watermark[WMARK_MIN] > z->watermark[WMARK_LOW]);
+		BUG_ON(z->frontier_pfn > z->zone_end_pfn ||
+		       z->watermark[WMARK_MIN] > z->watermark[WMARK_LOW]);
 		BUG_ON(check_free_lists(z) != sum.buddy);
 		BUG_ON(z->nr_free != sum.buddy + z->zone_end_pfn - z->frontier_pfn);
 		for (u32 cpu = 0; cpu < k->m->cfg.nr_cpus; cpu++)
@@ -152,7 +159,8 @@ void alloc_stats(struct kernel *k, struct alloc_stats *st)
 	kmem_cache_shrink(k->alloc->kmem_cache);
 	drain_all_pages();
 	memset(st, 0, sizeof(*st));
-	for (s = kmem_cache_next(NULL); s && st->nr_caches < ALLOC_STATS_CACHES; s = kmem_cache_next(s)) {
+	for (s = kmem_cache_next(NULL); s && st->nr_caches < ALLOC_STATS_CACHES;
+	     s = kmem_cache_next(s)) {
 		st->cache[st->nr_caches].name = s->name;
 		st->cache[st->nr_caches++].active_objs = slab_active_objects(s);
 	}
@@ -160,7 +168,8 @@ void alloc_stats(struct kernel *k, struct alloc_stats *st)
 	st->free_pages = si.freeram;
 }
 
-bool alloc_stats_same(const struct alloc_stats *then, const struct alloc_stats *now, char *buf, u64 buf_bytes)
+bool alloc_stats_same(const struct alloc_stats *then, const struct alloc_stats *now, char *buf,
+		      u64 buf_bytes)
 {
 	for (u32 i = 0; i < now->nr_caches; i++) {
 		u64 before = i < then->nr_caches ? then->cache[i].active_objs : 0;
@@ -173,6 +182,7 @@ bool alloc_stats_same(const struct alloc_stats *then, const struct alloc_stats *
 	}
 	if (now->free_pages >= then->free_pages)
 		return true;
-	snprintf(buf, buf_bytes, "%llu pages fewer free", (unsigned long long)(then->free_pages - now->free_pages));
+	snprintf(buf, buf_bytes, "%llu pages fewer free",
+		 (unsigned long long)(then->free_pages - now->free_pages));
 	return false;
 }

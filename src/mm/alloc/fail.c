@@ -2,13 +2,16 @@
 /*
  * Making allocations fail on purpose: the nth one from arming, once.
  *
- * Called by page_alloc.c and slub.c at the start of every allocation while armed; armed by boot (params.fail_alloc_nth), tests and
- * the public API. A sweep finds every place that must survive a failure:
+ * Called by page_alloc.c and slub.c at the start of every allocation while armed; armed by boot
+ * (params.fail_alloc_nth), tests and the public API. A sweep finds every place that must survive a
+ * failure:
  *
  *	for (n = 1;; n++) { arm(n); do the thing; if (!fired) break; check that nothing leaked; }
  *
- * F1  Counts only while armed, from 0; the failing call is the one that makes count == nth, and no later one.
- * F2  A slab allocation that needs a new slab counts once as an object and once as pages (twice when a smaller slab is tried).
+ * F1  Counts only while armed, from 0; the failing call is the one that makes count == nth, and no
+ *     later one.
+ * F2  A slab allocation that needs a new slab counts once as an object and once as pages (twice
+ *     when a smaller slab is tried).
  * F3  The plan is configuration, not chance: the same plan fails the same call on every run.
  *
  * Units:   allocations.
@@ -46,6 +49,7 @@ bool should_fail_alloc(u64 size_bytes)
 		return false;
 	r->fail.fired = true;
 	if (trace_wanted(&m->trace, TRACE_FAULT_INJECTED))
-		trace_emit(m, this_cpu(), TRACE_FAULT_INJECTED, trace_pid(m), size_bytes, r->fail.nth);
+		trace_emit(m, this_cpu(), TRACE_FAULT_INJECTED, trace_pid(m), size_bytes,
+			   r->fail.nth);
 	return true;
 }

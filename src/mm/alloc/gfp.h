@@ -3,11 +3,13 @@
 #define MM_ALLOC_GFP_H
 
 /*
- * Getting and giving back frames. Flags have Linux 6.1's names and values (include/linux/gfp_types.h).
+ * Getting and giving back frames. Flags have Linux 6.1's names and values
+ * (include/linux/gfp_types.h).
  *
- * Everything may be called on any machine stack, interrupts on or off, unless the flags say __GFP_DIRECT_RECLAIM, which may block once
- * reclaim exists. Every allocation may return NULL, whatever the flags: __GFP_NOFAIL tries harder, the caller survives NULL.
- * Charges COST_ALLOC_PAGE a call, plus locks and clearing.
+ * Everything may be called on any machine stack, interrupts on or off, unless the flags say
+ * __GFP_DIRECT_RECLAIM, which may block once reclaim exists. Every allocation may return NULL,
+ * whatever the flags: __GFP_NOFAIL tries harder, the caller survives NULL. Charges COST_ALLOC_PAGE
+ * a call, plus locks and clearing.
  */
 
 #include "mm/alloc/page.h"
@@ -51,11 +53,13 @@ typedef u32 gfp_t;
 #define GFP_HIGHUSER (GFP_USER | __GFP_HIGHMEM)
 #define GFP_HIGHUSER_MOVABLE (GFP_HIGHUSER | __GFP_MOVABLE)
 
-#define MAX_ORDER 11u /* the largest order, inclusive (Linux 6.1 counts exclusive): 2,048 pages, 8 MiB */
+#define MAX_ORDER                                                                                  \
+	11u /* the largest order, inclusive (Linux 6.1 counts exclusive): 2,048 pages, 8 MiB */
 
 /*
- * 2^order contiguous frames, aligned to their size; one reference, held by the first. NULL when none. order > MAX_ORDER
- * is NULL. Contents are undefined without __GFP_ZERO. Without __GFP_COMP the later pages are plain pages with no reference.
+ * 2^order contiguous frames, aligned to their size; one reference, held by the first. NULL when
+ * none. order > MAX_ORDER is NULL. Contents are undefined without __GFP_ZERO. Without __GFP_COMP
+ * the later pages are plain pages with no reference.
  */
 struct page *alloc_pages(gfp_t gfp, unsigned order);
 static inline struct page *alloc_page(gfp_t gfp)
@@ -65,7 +69,10 @@ static inline struct page *alloc_page(gfp_t gfp)
 /* The same on one node first (then on others, unless __GFP_THISNODE). nid -1: the running CPU's. */
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned order);
 
-/* Drop one reference to a block of that order; the last gives it back. BUG on a block that is free already. */
+/*
+ * Drop one reference to a block of that order; the last gives it back. BUG on a block that is free
+ * already.
+ */
 void __free_pages(struct page *page, unsigned order);
 static inline void __free_page(struct page *page)
 {
@@ -87,7 +94,10 @@ static inline void free_page(void *host)
 {
 	free_pages(host, 0);
 }
-/* Exactly DIV_ROUND_UP(size, PAGE_SIZE) pages: the rest of the rounded-up block is given back at once. Free with free_pages_exact(). */
+/*
+ * Exactly DIV_ROUND_UP(size, PAGE_SIZE) pages: the rest of the rounded-up block is given back at
+ * once. Free with free_pages_exact().
+ */
 void *alloc_pages_exact(u64 size_bytes, gfp_t gfp);
 void free_pages_exact(void *host, u64 size_bytes);
 /* Make a non-compound block 2^order single pages, each with a reference. */

@@ -4,13 +4,15 @@
  *
  * Called by every kernel floor; calls slub.c for the classes and page_alloc.c for large blocks.
  *
- *	size       1..8  9..16  17..32  33..64  65..96  97..128  129..192  193..256  ...  4097..8192   8193..
- *	class       3      4      5       6       1       7        2         8       ...     13        pages
- *	object      8     16     32      64      96     128      192       256       ...    8192       2^order pages
+ *	size    ..8  ..16  ..32  ..64  ..96  ..128  ..192  ..256  ...  ..8192  8193..
+ *	class   3    4     5     6     1     7      2      8      ...  13      pages
+ *	object  8    16    32    64    96    128    192    256    ...  8192    2^order pages
  *
- * K1  The block that kfree gets says what it is: its head page is a slab's (then the slab names the cache) or a plain compound block.
+ * K1  The block that kfree gets says what it is: its head page is a slab's (then the slab names the
+ *     cache) or a plain compound block.
  * K2  A power-of-two size is aligned to itself; any block is aligned to 8.
- * K3  Three families: normal; reclaimable (__GFP_RECLAIMABLE), so that they share pageblocks with their like; DMA.
+ * K3  Three families: normal; reclaimable (__GFP_RECLAIMABLE), so that they share pageblocks with
+ *     their like; DMA.
  *
  * Units:   bytes.
  * Owner:   the caller until kfree.
@@ -30,11 +32,18 @@ struct kmalloc_info {
 	u32 size;
 	const char *name[NR_KMALLOC_TYPES];
 };
-#define KMALLOC_ROW(bytes, text) { bytes, { "kmalloc-" text, "kmalloc-rcl-" text, "dma-kmalloc-" text } }
+#define KMALLOC_ROW(bytes, text)                                                                   \
+	{                                                                                          \
+		bytes,                                                                             \
+		{                                                                                  \
+			"kmalloc-" text, "kmalloc-rcl-" text, "dma-kmalloc-" text                  \
+		}                                                                                  \
+	}
 static const struct kmalloc_info kmalloc_info[KMALLOC_CLASSES] = {
-	{ 0, { NULL, NULL, NULL } }, KMALLOC_ROW(96, "96"),	KMALLOC_ROW(192, "192"), KMALLOC_ROW(8, "8"),
-	KMALLOC_ROW(16, "16"),	     KMALLOC_ROW(32, "32"),	KMALLOC_ROW(64, "64"),	 KMALLOC_ROW(128, "128"),
-	KMALLOC_ROW(256, "256"),     KMALLOC_ROW(512, "512"),	KMALLOC_ROW(1024, "1k"), KMALLOC_ROW(2048, "2k"),
+	{ 0, { NULL, NULL, NULL } }, KMALLOC_ROW(96, "96"),   KMALLOC_ROW(192, "192"),
+	KMALLOC_ROW(8, "8"),	     KMALLOC_ROW(16, "16"),   KMALLOC_ROW(32, "32"),
+	KMALLOC_ROW(64, "64"),	     KMALLOC_ROW(128, "128"), KMALLOC_ROW(256, "256"),
+	KMALLOC_ROW(512, "512"),     KMALLOC_ROW(1024, "1k"), KMALLOC_ROW(2048, "2k"),
 	KMALLOC_ROW(4096, "4k"),     KMALLOC_ROW(8192, "8k"),
 };
 
@@ -47,9 +56,9 @@ int create_kmalloc_caches(struct alloc_root *r)
 		for (unsigned i = 1; i < KMALLOC_CLASSES; i++) {
 			u32 size = kmalloc_info[i].size;
 
-			r->kmalloc_caches[type][i] = kmem_cache_create(kmalloc_info[i].name[type], size,
-								       is_power_of_2(size) ? min(size, PAGE_SIZE) : 8, flags,
-								       NULL);
+			r->kmalloc_caches[type][i] = kmem_cache_create(
+				kmalloc_info[i].name[type], size,
+				is_power_of_2(size) ? min(size, PAGE_SIZE) : 8, flags, NULL);
 			if (!r->kmalloc_caches[type][i])
 				return -ENOMEM;
 		}
@@ -58,7 +67,8 @@ int create_kmalloc_caches(struct alloc_root *r)
 }
 
 /* The class of sizes up to 192, by (size - 1) / 8: the odd classes 96 and 192 are among them. */
-static const u8 size_index[24] = { 3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1, 7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2 };
+static const u8 size_index[24] = { 3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1,
+				   7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2 };
 
 /* 1 <= size <= KMALLOC_MAX_CACHE_SIZE. */
 static inline unsigned kmalloc_index(u64 size)
@@ -92,7 +102,8 @@ void *kmalloc(u64 size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
 		return kmalloc_large(size, gfp);
-	return slab_alloc(alloc_root()->kmalloc_caches[kmalloc_type(gfp)][kmalloc_index(size)], gfp);
+	return slab_alloc(alloc_root()->kmalloc_caches[kmalloc_type(gfp)][kmalloc_index(size)],
+			  gfp);
 }
 
 void *kmalloc_array(u64 n, u64 size, gfp_t gfp)

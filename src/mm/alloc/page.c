@@ -2,16 +2,19 @@
 /*
  * Frames: which numbers are RAM, dropping references, and clearing and copying contents.
  *
- * Called by everyone who owns frames; calls page_alloc.c when the last reference goes, and the hardware floor to say that
- * bytes changed under it. Knows nothing of zones.
+ * Called by everyone who owns frames; calls page_alloc.c when the last reference goes, and the
+ * hardware floor to say that bytes changed under it. Knows nothing of zones.
  *
  * A frame's life, by _refcount and flags:
  *
- *	free (0, PG_buddy|PG_pcp) --alloc_pages--> (1) --get_page--> (2) --put_page--> (1) --put_page--> free
+ *	free (0, PG_buddy|PG_pcp) --alloc_pages--> (1) --get_page--> (2)
+ *	(2) --put_page--> (1) --put_page--> free
  *
  * P1  _refcount > 0 exactly while somebody owns the frame (or the block whose first frame it is).
- * P2  A free frame has no mapping, no index, no mapcount, and no flag but those of the list it is on.
- * P3  Bytes of RAM changed through a host pointer are reported (phys_written) before the next instruction may be fetched.
+ * P2  A free frame has no mapping, no index, no mapcount, and no flag but those of the list it is
+ *     on.
+ * P3  Bytes of RAM changed through a host pointer are reported (phys_written) before the next
+ *     instruction may be fetched.
  *
  * Units:   host addresses of whole pages.
  * Owner:   the caller.
@@ -30,7 +33,8 @@
 
 bool pfn_valid(u64 pfn)
 {
-	return pfn < mem_map()->max_pfn && phys_is_ram(this_machine(), pfn << PAGE_SHIFT, PAGE_SIZE);
+	return pfn < mem_map()->max_pfn &&
+	       phys_is_ram(this_machine(), pfn << PAGE_SHIFT, PAGE_SIZE);
 }
 
 void put_page(struct page *page)

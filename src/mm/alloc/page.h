@@ -3,9 +3,10 @@
 #define MM_ALLOC_PAGE_H
 
 /*
- * struct page: what the kernel knows of one frame. The array of them, the memmap, lies in the arena outside RAM, one entry per frame
- * from 0 to the end of physical memory (the device hole counted, never touched). All zero is the valid state of a frame
- * nobody used yet: unreferenced, unmapped, in a movable pageblock. The zone of a frame follows from its number.
+ * struct page: what the kernel knows of one frame. The array of them, the memmap, lies in the arena
+ * outside RAM, one entry per frame from 0 to the end of physical memory (the device hole counted,
+ * never touched). All zero is the valid state of a frame nobody used yet: unreferenced, unmapped,
+ * in a movable pageblock. The zone of a frame follows from its number.
  *
  * Everything here runs on machine stacks only, charges nothing and cannot fail unless it says so.
  */
@@ -20,13 +21,18 @@ struct address_space;
 struct kmem_cache;
 
 struct page {
-	u64 flags;		       /* 1 << PG_x */
-	struct list_head lru;	       /* buddy or per-CPU list while free; the owner's (LRU, page tables, slab) while in use */
+	u64 flags; /* 1 << PG_x */
+	struct list_head
+		/*
+		 * buddy or per-CPU list while free; the owner's (LRU, page tables, slab) while in
+		 * use
+		 */
+		lru;
 	struct address_space *mapping; /* owner's; bit 0: anonymous, as Linux. Cleared by freeing */
 	u64 index;		       /* owner's: page offset within mapping. Cleared by freeing */
-	u64 private;		       /* owner's; the order while PG_buddy. Cleared by freeing */
-	s32 _mapcount;		       /* page-table entries that map it; 0: none (Linux counts from -1) */
-	s32 _refcount;		       /* 0: free */
+	u64 private;   /* owner's; the order while PG_buddy or PG_pcp. Cleared by freeing */
+	s32 _mapcount; /* page-table entries that map it; 0: none (Linux counts from -1) */
+	s32 _refcount; /* 0: free */
 	union {
 		struct page *compound_head; /* PG_tail: the first page of the block */
 		u64 compound_order;	    /* PG_head: the order of the block */
@@ -35,17 +41,40 @@ struct page {
 _Static_assert(sizeof(struct page) == 64, "one cache line a frame");
 
 enum pageflags {
-	PG_locked, PG_referenced, PG_uptodate, PG_dirty, PG_lru, PG_active, PG_workingset, PG_waiters, PG_error, PG_slab,
-	PG_owner_priv_1, PG_arch_1, PG_reserved, PG_private, PG_private_2, PG_writeback, PG_head, PG_mappedtodisk, PG_reclaim,
-	PG_swapbacked, PG_unevictable, PG_mlocked, PG_swapcache,
-	PG_buddy,    /* osim: first page of a block on a buddy list (Linux keeps it in page_type) */
-	PG_tail,     /* osim: later page of a compound block (Linux: bit 0 of compound_head) */
-	PG_pcp,	     /* osim: first page of a block on a per-CPU list, so that a second free is caught */
-	PG_table,    /* a page table (Linux keeps it in page_type) */
+	PG_locked,
+	PG_referenced,
+	PG_uptodate,
+	PG_dirty,
+	PG_lru,
+	PG_active,
+	PG_workingset,
+	PG_waiters,
+	PG_error,
+	PG_slab,
+	PG_owner_priv_1,
+	PG_arch_1,
+	PG_reserved,
+	PG_private,
+	PG_private_2,
+	PG_writeback,
+	PG_head,
+	PG_mappedtodisk,
+	PG_reclaim,
+	PG_swapbacked,
+	PG_unevictable,
+	PG_mlocked,
+	PG_swapcache,
+	PG_buddy, /* osim: first page of a block on a buddy list (Linux keeps it in page_type) */
+	PG_tail,  /* osim: later page of a compound block (Linux: bit 0 of compound_head) */
+	PG_pcp, /* osim: first page of a block on a per-CPU list, so that a second free is caught */
+	PG_table, /* a page table (Linux keeps it in page_type) */
 	NR_PAGEFLAGS
 };
 
-/* PageX(page), SetPageX(page), ClearPageX(page), TestSetPageX(page), TestClearPageX(page). Not atomic: nothing else runs meanwhile. */
+/*
+ * PageX(page), SetPageX(page), ClearPageX(page), TestSetPageX(page), TestClearPageX(page). Not
+ * atomic: nothing else runs meanwhile.
+ */
 #define PAGEFLAG(Name, name)                                                                       \
 	static inline bool Page##Name(const struct page *page)                                     \
 	{                                                                                          \
@@ -122,7 +151,10 @@ static inline struct page *pa_to_page(u64 pa)
 {
 	return pfn_to_page(pa >> PAGE_SHIFT);
 }
-/* True when pfn is RAM (not past the end, not in the device hole): only then may its struct page be used. */
+/*
+ * True when pfn is RAM (not past the end, not in the device hole): only then may its struct page be
+ * used.
+ */
 bool pfn_valid(u64 pfn);
 
 /* Host address of the frame's first byte: how kernel C reaches it. */
@@ -203,8 +235,9 @@ static inline bool page_mapped(const struct page *page)
 }
 
 /*
- * Contents. Each tells the hardware floor that the frame was written (decoded code there is forgotten) and charges
- * COST_CACHELINE per 64 bytes afterwards. Addresses are host addresses of whole pages.
+ * Contents. Each tells the hardware floor that the frame was written (decoded code there is
+ * forgotten) and charges COST_CACHELINE per 64 bytes afterwards. Addresses are host addresses of
+ * whole pages.
  */
 void clear_page(void *page_host);
 void copy_page(void *to_host, const void *from_host);

@@ -1,33 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page allocator: which zone a request may use, each CPU's stock of small blocks, and what to do when memory is short.
+ * The page allocator: which zone a request may use, each CPU's stock of small blocks, and what to
+ * do when memory is short.
  *
- * Called by everybody; calls buddy.c under the zone's lock, zone.c for watermarks, and the direct_reclaim hook of the floor above.
- * Must not know what pages are used for.
+ * Called by everybody; calls buddy.c under the zone's lock, zone.c for watermarks, and the
+ * direct_reclaim hook of the floor above. Must not know what pages are used for.
  *
  * One GFP_KERNEL order-0 request on CPU 1, 8 GiB, its list for UNMOVABLE empty, batch 63:
  *
  *	alloc_pages -> zonelist NORMAL (1,310,000 free > low 1,810 + reserve 0)
- *	  pcp[1].lists[0 * 3 + UNMOVABLE] empty -> zone->lock, buddy_rmqueue() 63 times, unlock -> list holds 63
- *	  the first is handed out: count 62, refcount 1                  (the next 62 requests touch no lock)
- *	__free_pages -> head of the list of the pageblock's type; at count >= high (say 905): 63, then 126, ... pages go back
+ *	  pcp[1].lists[0 * 3 + UNMOVABLE] is empty: zone->lock, 63 times buddy_rmqueue(), unlock
+ *	  the first is handed out: count 62, refcount 1       (the next 62 requests touch no lock)
+ *	__free_pages -> head of the list of the pageblock's type
+ *	  at count >= high (say 905): 63, then 126, ... pages go back to the zone
  *
- * A1  A per-CPU list is touched only by code that does not charge in between (nothing else in the machine can then run), so it has
- *     no lock, and one CPU may empty another's. Pages on their way to or from a zone are on a list on the mover's stack.
+ * A1  A per-CPU list is touched only by code that does not charge in between (nothing else in the
+ *     machine can then run), so it has no lock, and one CPU may empty another's. Pages on their way
+ *     to or from a zone are on a list on the mover's stack.
  * A2  pcp->count is the number of frames on its lists; after any free it is below `high`.
- * A3  A page on a per-CPU list has PG_pcp, private == order and index == the type of its list; it is not counted in zone->nr_free.
- * A4  A request takes from a zone only while more than watermark + lowmem_reserve stays free (after the slow path: see there).
+ * A3  A page on a per-CPU list has PG_pcp, private == order and index == the type of its list; it
+ *     is not counted in zone->nr_free.
+ * A4  A request takes from a zone only while more than watermark + lowmem_reserve stays free (after
+ *     the slow path: see there).
  * A5  What is freed is clean: no mapping, flags or mappings left, no decoded code in the frame.
  *
- * Refilling and giving back turn interrupts off around the zone's lock, since handlers allocate too; the fast paths need not, since
- * interrupts arrive only at charges. Linux 6.1 gets the same from per-CPU spinlocks.
+ * Refilling and giving back turn interrupts off around the zone's lock, since handlers allocate
+ * too; the fast paths need not, since interrupts arrive only at charges. Linux 6.1 gets the same
+ * from per-CPU spinlocks.
  *
  * Units:   frames, orders, TSC cycles.
  * Owner:   blocks belong to the caller from alloc to the last put.
- * Locking: zone->lock inside (interrupts off). Callers may hold any lock unless __GFP_DIRECT_RECLAIM is set.
+ * Locking: zone->lock inside (interrupts off). Callers may hold any lock unless
+ *          __GFP_DIRECT_RECLAIM is set.
  * Errors:  NULL. Freeing what is not in use panics.
  * Time:    COST_ALLOC_PAGE an alloc or free; COST_CACHELINE for zeroing; the lock's own costs.
- * Source:  Linux mm/page_alloc.c: get_page_from_freelist, rmqueue_pcplist, free_unref_page_commit, __alloc_pages_slowpath.
+ * Source:  Linux mm/page_alloc.c: get_page_from_freelist, rmqueue_pcplist, free_unref_page_commit,
+ *          __alloc_pages_slowpath.
  */
 
 #include "host/arena.h"
@@ -44,13 +52,15 @@
 
 /* A page still somebody's must not be freed. */
 #define PAGE_FLAGS_CHECK_AT_FREE                                                                   \
-	(1ull << PG_lru | 1ull << PG_locked | 1ull << PG_private | 1ull << PG_private_2 | 1ull << PG_writeback |           \
-	 1ull << PG_reserved | 1ull << PG_slab | 1ull << PG_unevictable | 1ull << PG_mlocked | 1ull << PG_buddy |          \
-	 1ull << PG_pcp | 1ull << PG_tail)
+	(1ull << PG_lru | 1ull << PG_locked | 1ull << PG_private | 1ull << PG_private_2 |          \
+	 1ull << PG_writeback | 1ull << PG_reserved | 1ull << PG_slab | 1ull << PG_unevictable |   \
+	 1ull << PG_mlocked | 1ull << PG_buddy | 1ull << PG_pcp | 1ull << PG_tail)
 
 static enum migratetype gfp_migratetype(gfp_t gfp)
 {
-	return gfp & __GFP_MOVABLE ? MIGRATE_MOVABLE : gfp & __GFP_RECLAIMABLE ? MIGRATE_RECLAIMABLE : MIGRATE_UNMOVABLE;
+	return gfp & __GFP_MOVABLE     ? MIGRATE_MOVABLE :
+	       gfp & __GFP_RECLAIMABLE ? MIGRATE_RECLAIMABLE :
+					 MIGRATE_UNMOVABLE;
 }
 
 static enum zone_type gfp_zone(gfp_t gfp)
@@ -65,12 +75,14 @@ static inline struct per_cpu_pages *this_pcp(const struct zone *z)
 	return &z->pcp[this_cpu()->index];
 }
 
-static inline struct list_head *pcp_list(struct per_cpu_pages *pcp, unsigned order, enum migratetype mt)
+static inline struct list_head *pcp_list(struct per_cpu_pages *pcp, unsigned order,
+					 enum migratetype mt)
 {
 	return &pcp->lists[order * MIGRATE_TYPES + mt];
 }
 
-static inline void pcp_push(struct per_cpu_pages *pcp, struct page *page, unsigned order, enum migratetype mt)
+static inline void pcp_push(struct per_cpu_pages *pcp, struct page *page, unsigned order,
+			    enum migratetype mt)
 {
 	page->flags = 1ull << PG_pcp;
 	page->private = order;
@@ -79,7 +91,8 @@ static inline void pcp_push(struct per_cpu_pages *pcp, struct page *page, unsign
 	pcp->count += 1u << order;
 }
 
-static inline struct page *pcp_pop(struct per_cpu_pages *pcp, struct list_head *list, unsigned order)
+static inline struct page *pcp_pop(struct per_cpu_pages *pcp, struct list_head *list,
+				   unsigned order)
 {
 	struct page *page = list_first_entry(list, struct page, lru);
 
@@ -89,7 +102,10 @@ static inline struct page *pcp_pop(struct per_cpu_pages *pcp, struct list_head *
 	return page;
 }
 
-/* Give a list of pages (PG_pcp, private, index as A3) back to their zone. Interrupts off around the lock. */
+/*
+ * Give a list of pages (PG_pcp, private, index as A3) back to their zone. Interrupts off around the
+ * lock.
+ */
 static void free_page_list(struct zone *z, struct list_head *pages)
 {
 	struct page *page, *next;
@@ -109,8 +125,12 @@ static void free_page_list(struct zone *z, struct list_head *pages)
 	spin_unlock_irqrestore(&z->lock, flags);
 }
 
-/* Move at least `count` frames (or all) from pcp to out: from list tails, list after list beginning with `first`. No charge inside. */
-static void pcp_take_back(struct per_cpu_pages *pcp, u32 count, unsigned first, struct list_head *out)
+/*
+ * Move at least `count` frames (or all) from pcp to out: from list tails, list after list beginning
+ * with `first`. No charge inside.
+ */
+static void pcp_take_back(struct per_cpu_pages *pcp, u32 count, unsigned first,
+			  struct list_head *out)
 {
 	s64 left = min(count, pcp->count);
 
@@ -128,7 +148,10 @@ static void pcp_take_back(struct per_cpu_pages *pcp, u32 count, unsigned first, 
 	}
 }
 
-/* The CPU's stock is over its limit: how many to give back. Twice as many each time that frees follow frees. */
+/*
+ * The CPU's stock is over its limit: how many to give back. Twice as many each time that frees
+ * follow frees.
+ */
 static u32 nr_pcp_free(struct per_cpu_pages *pcp)
 {
 	u32 batch = pcp->batch, most = pcp->high - pcp->batch;
@@ -139,7 +162,8 @@ static u32 nr_pcp_free(struct per_cpu_pages *pcp)
 	return batch > most ? most : batch;
 }
 
-static __noinline void pcp_give_back(struct zone *z, struct per_cpu_pages *pcp, u32 count, unsigned first)
+static __noinline void pcp_give_back(struct zone *z, struct per_cpu_pages *pcp, u32 count,
+				     unsigned first)
 {
 	LIST_HEAD(out);
 
@@ -147,15 +171,20 @@ static __noinline void pcp_give_back(struct zone *z, struct per_cpu_pages *pcp, 
 	free_page_list(z, &out);
 }
 
-static inline void free_unref_page(struct zone *z, struct page *page, unsigned order, enum migratetype mt)
+static inline void free_unref_page(struct zone *z, struct page *page, unsigned order,
+				   enum migratetype mt)
 {
 	struct per_cpu_pages *pcp = this_pcp(z);
-	/* Larger blocks in a stock fragment the zone: a run of frees with one among them gives everything back. */
+	/*
+	 * Larger blocks in a stock fragment the zone: a run of frees with one among them gives
+	 * everything back.
+	 */
 	bool free_high = pcp->free_factor && order;
 
 	pcp_push(pcp, page, order, mt);
 	if (unlikely(free_high || pcp->count >= pcp->high))
-		pcp_give_back(z, pcp, free_high ? pcp->count : nr_pcp_free(pcp), order * MIGRATE_TYPES + mt);
+		pcp_give_back(z, pcp, free_high ? pcp->count : nr_pcp_free(pcp),
+			      order * MIGRATE_TYPES + mt);
 }
 
 void drain_pages(unsigned cpu)
@@ -163,7 +192,8 @@ void drain_pages(unsigned cpu)
 	struct zone *z;
 	u32 i;
 
-	for_each_populated_zone(z, i) {
+	for_each_populated_zone(z, i)
+	{
 		LIST_HEAD(out);
 
 		pcp_take_back(&z->pcp[cpu], z->pcp[cpu].count, 0, &out);
@@ -177,8 +207,12 @@ void drain_all_pages(void)
 		drain_pages(cpu);
 }
 
-/* The list is empty: fetch a batch from the zone and take one. Interrupts off, so that it is still this CPU's list afterwards. */
-static __noinline struct page *pcp_refill(struct zone *z, unsigned order, enum migratetype mt, unsigned alloc_flags)
+/*
+ * The list is empty: fetch a batch from the zone and take one. Interrupts off, so that it is still
+ * this CPU's list afterwards.
+ */
+static __noinline struct page *pcp_refill(struct zone *z, unsigned order, enum migratetype mt,
+					  unsigned alloc_flags)
 {
 	u64 flags = local_irq_save();
 	struct per_cpu_pages *pcp = this_pcp(z);
@@ -207,7 +241,8 @@ static __noinline struct page *pcp_refill(struct zone *z, unsigned order, enum m
 	return page;
 }
 
-static inline struct page *rmqueue_pcplist(struct zone *z, unsigned order, enum migratetype mt, unsigned alloc_flags)
+static inline struct page *rmqueue_pcplist(struct zone *z, unsigned order, enum migratetype mt,
+					   unsigned alloc_flags)
 {
 	struct per_cpu_pages *pcp = this_pcp(z);
 	struct list_head *list = pcp_list(pcp, order, mt);
@@ -218,7 +253,8 @@ static inline struct page *rmqueue_pcplist(struct zone *z, unsigned order, enum 
 	return pcp_pop(pcp, list, order);
 }
 
-static struct page *rmqueue_buddy(struct zone *z, unsigned order, enum migratetype mt, unsigned alloc_flags)
+static struct page *rmqueue_buddy(struct zone *z, unsigned order, enum migratetype mt,
+				  unsigned alloc_flags)
 {
 	struct page *page;
 	u64 flags;
@@ -231,8 +267,9 @@ static struct page *rmqueue_buddy(struct zone *z, unsigned order, enum migratety
 
 /* --- allocation --- */
 
-static inline struct page *get_page_from_freelist(struct zone *const *zonelist, gfp_t gfp, unsigned order,
-						  enum zone_watermarks mark, unsigned alloc_flags)
+static inline struct page *get_page_from_freelist(struct zone *const *zonelist, gfp_t gfp,
+						  unsigned order, enum zone_watermarks mark,
+						  unsigned alloc_flags)
 {
 	enum zone_type highest = gfp_zone(gfp);
 	enum migratetype mt = gfp_migratetype(gfp);
@@ -261,10 +298,11 @@ static inline struct page *get_page_from_freelist(struct zone *const *zonelist, 
 }
 
 /*
- * Memory is short. In order: down to the min watermark (reserves for those entitled), reclaim while it makes progress, the other
- * CPUs' stocks, and for __GFP_NOFAIL whatever there is.
+ * Memory is short. In order: down to the min watermark (reserves for those entitled), reclaim while
+ * it makes progress, the other CPUs' stocks, and for __GFP_NOFAIL whatever there is.
  */
-static __noinline struct page *alloc_pages_slowpath(struct zone *const *zonelist, gfp_t gfp, unsigned order)
+static __noinline struct page *alloc_pages_slowpath(struct zone *const *zonelist, gfp_t gfp,
+						    unsigned order)
 {
 	u64 (*reclaim)(unsigned order, u32 gfp) = kern()->hooks.direct_reclaim;
 	unsigned alloc_flags = gfp & __GFP_HIGH ? ALLOC_HIGH : 0;
@@ -274,7 +312,8 @@ static __noinline struct page *alloc_pages_slowpath(struct zone *const *zonelist
 		alloc_flags |= ALLOC_NON_BLOCK;
 	page = get_page_from_freelist(zonelist, gfp, order, WMARK_MIN, alloc_flags);
 	if (!page && (gfp & __GFP_MEMALLOC) && !(gfp & __GFP_NOMEMALLOC))
-		page = get_page_from_freelist(zonelist, gfp, order, WMARK_MIN, alloc_flags | ALLOC_NO_WATERMARKS);
+		page = get_page_from_freelist(zonelist, gfp, order, WMARK_MIN,
+					      alloc_flags | ALLOC_NO_WATERMARKS);
 	if (page || !(gfp & __GFP_DIRECT_RECLAIM))
 		return page;
 	for (unsigned i = 0; i < MAX_RECLAIM_RETRIES && reclaim && !page; i++) {
@@ -289,11 +328,15 @@ static __noinline struct page *alloc_pages_slowpath(struct zone *const *zonelist
 		page = get_page_from_freelist(zonelist, gfp, order, WMARK_MIN, alloc_flags);
 	}
 	if (!page && (gfp & __GFP_NOFAIL))
-		page = get_page_from_freelist(zonelist, gfp, order, WMARK_MIN, alloc_flags | ALLOC_NO_WATERMARKS);
+		page = get_page_from_freelist(zonelist, gfp, order, WMARK_MIN,
+					      alloc_flags | ALLOC_NO_WATERMARKS);
 	return page;
 }
 
-/* The block is the caller's: one reference, tails linked to it, zeroed if asked. Returns cycles to charge. */
+/*
+ * The block is the caller's: one reference, tails linked to it, zeroed if asked. Returns cycles to
+ * charge.
+ */
 static inline u64 prep_new_page(struct machine *m, struct page *page, gfp_t gfp, unsigned order)
 {
 	page->flags = 0;
@@ -327,7 +370,9 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned order)
 		return NULL;
 	if (unlikely(fail_alloc_armed(r)) && should_fail_alloc((u64)PAGE_SIZE << order))
 		return NULL;
-	page = get_page_from_freelist(pgdat->zonelist, gfp, order, WMARK_LOW, pgdat->nofragment && gfp_zone(gfp) == ZONE_NORMAL ? ALLOC_NOFRAGMENT : 0);
+	page = get_page_from_freelist(
+		pgdat->zonelist, gfp, order, WMARK_LOW,
+		pgdat->nofragment && gfp_zone(gfp) == ZONE_NORMAL ? ALLOC_NOFRAGMENT : 0);
 	if (unlikely(!page)) {
 		page = alloc_pages_slowpath(pgdat->zonelist, gfp, order);
 		if (!page)
@@ -335,7 +380,8 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned order)
 	}
 	cycles = prep_new_page(m, page, gfp, order);
 	if (unlikely(trace_wanted(&m->trace, TRACE_MM_PAGE_ALLOC)))
-		trace_emit(m, this_cpu(), TRACE_MM_PAGE_ALLOC, trace_pid(m), page_to_pfn(page), order | (u64)gfp << 32);
+		trace_emit(m, this_cpu(), TRACE_MM_PAGE_ALLOC, trace_pid(m), page_to_pfn(page),
+			   order | (u64)gfp << 32);
 	charge_cycles(cycles);
 	return page;
 }
@@ -371,7 +417,8 @@ static inline void free_pages_prepare(struct machine *m, struct page *page, u64 
 	page->compound_head = NULL;
 }
 
-static __noinline void free_one_block(struct zone *z, struct page *page, unsigned order, enum migratetype mt)
+static __noinline void free_one_block(struct zone *z, struct page *page, unsigned order,
+				      enum migratetype mt)
 {
 	u64 flags;
 
@@ -449,7 +496,10 @@ void free_pages_exact(void *host, u64 size_bytes)
 
 /* --- boot --- */
 
-/* batch: 0.1 % of the zone up to 1 MiB, a quarter of it, 2^n - 1; high: a CPU's share of the low watermark, at least 4 batches. */
+/*
+ * batch: 0.1 % of the zone up to 1 MiB, a quarter of it, 2^n - 1; high: a CPU's share of the low
+ * watermark, at least 4 batches.
+ */
 static int zone_pcp_init(struct machine *m, struct zone *z)
 {
 	u64 batch = max(min(z->managed_pages >> 10, (u64)256) / 4, (u64)1), high;
@@ -481,9 +531,7 @@ int alloc_init(struct kernel *k)
 	if (err)
 		return err;
 	setup_per_zone_wmarks(k->alloc);
-	for_each_populated_zone(z, i)
-		if (!err)
-			err = zone_pcp_init(k->m, z);
+	for_each_populated_zone(z, i) if (!err) err = zone_pcp_init(k->m, z);
 	if (err)
 		return err;
 	k->alloc->up = true;

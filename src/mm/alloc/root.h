@@ -3,8 +3,8 @@
 #define MM_ALLOC_ROOT_H
 
 /*
- * What floor 3 keeps in its root, and what its files ask of each other. Only for src/mm/alloc/. Everything hangs off k->alloc, in the
- * arena outside RAM.
+ * What floor 3 keeps in its root, and what its files ask of each other. Only for src/mm/alloc/.
+ * Everything hangs off k->alloc, in the arena outside RAM.
  */
 
 #include "mm/alloc/mmzone.h"
@@ -29,10 +29,11 @@ struct alloc_root {
 	struct machine *m; /* [I] */
 	bool up;	   /* alloc_init() is through: locks and per-CPU lists in use */
 	struct fail_alloc fail;
-	u8 *pageblock;	   /* one byte a pageblock: migratetype ^ MIGRATE_MOVABLE, so that untouched is MOVABLE [z] */
-	u32 nr_nodes;	   /* [I] */
+	/* one byte a pageblock: migratetype ^ MIGRATE_MOVABLE, so that untouched is MOVABLE [z] */
+	u8 *pageblock;
+	u32 nr_nodes;				/* [I] */
 	struct pglist_data *node[MAX_NUMNODES]; /* [I] */
-	u64 min_free_kbytes; /* [I] */
+	u64 min_free_kbytes;			/* [I] */
 
 	spinlock_t slab_lock;	      /* the list of caches */
 	struct list_head slab_caches; /* by creation */
@@ -46,10 +47,15 @@ static inline struct alloc_root *alloc_root(void)
 {
 	return kern()->alloc;
 }
-/* The same answers as page_zone() and get_pageblock_migratetype(), for who has the root and the frame number at hand. */
+/*
+ * The same answers as page_zone() and get_pageblock_migratetype(), for who has the root and the
+ * frame number at hand.
+ */
 static inline struct zone *pfn_zone(const struct alloc_root *r, u64 pfn)
 {
-	enum zone_type idx = pfn < DMA_END_PFN ? ZONE_DMA : pfn < DMA32_END_PFN ? ZONE_DMA32 : ZONE_NORMAL;
+	enum zone_type idx = pfn < DMA_END_PFN	 ? ZONE_DMA :
+			     pfn < DMA32_END_PFN ? ZONE_DMA32 :
+						   ZONE_NORMAL;
 	u32 nid = 0;
 
 	while (unlikely(nid + 1 < r->nr_nodes) && pfn >= r->node[nid]->node_end_pfn)
@@ -73,19 +79,21 @@ static inline bool fail_alloc_armed(const struct alloc_root *r)
 }
 
 /* How an allocation may dig into a zone. */
-#define ALLOC_HIGH 0x1u	     /* __GFP_HIGH: half of the min reserve */
-#define ALLOC_NON_BLOCK 0x2u /* and it cannot sleep: a quarter more */
+#define ALLOC_HIGH 0x1u	      /* __GFP_HIGH: half of the min reserve */
+#define ALLOC_NON_BLOCK 0x2u  /* and it cannot sleep: a quarter more */
 #define ALLOC_NOFRAGMENT 0x4u /* rather another zone than mixing pageblocks */
 #define ALLOC_NO_WATERMARKS 0x8u
 
 /* buddy.c: all with z->lock held, charging nothing. */
-struct page *buddy_rmqueue(struct zone *z, unsigned order, enum migratetype mt, unsigned alloc_flags);
+struct page *buddy_rmqueue(struct zone *z, unsigned order, enum migratetype mt,
+			   unsigned alloc_flags);
 void buddy_free(struct zone *z, struct page *page, unsigned order, enum migratetype mt);
 bool buddy_frontier_fits(const struct zone *z, unsigned order);
 void set_pageblock_migratetype(const struct page *page, enum migratetype mt);
 
 /* zone.c */
-bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone_type highest, unsigned alloc_flags);
+bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone_type highest,
+		       unsigned alloc_flags);
 void setup_per_zone_wmarks(struct alloc_root *r);
 
 /* slub.c */

@@ -3,20 +3,22 @@
 #define MM_ALLOC_SLAB_H
 
 /*
- * Objects smaller than frames: caches of equal objects (kmem_cache) and sizes on demand (kmalloc). Every kernel object of osim
- * comes from here. May be called on any machine stack, interrupts on or off; flags as for alloc_pages. NULL is always possible.
- * Charges COST_SLAB_FAST, or COST_SLAB_SLOW when the CPU's own slab was not enough; interrupts may arrive at the end of a call.
+ * Objects smaller than frames: caches of equal objects (kmem_cache) and sizes on demand (kmalloc).
+ * Every kernel object of osim comes from here. May be called on any machine stack, interrupts on or
+ * off; flags as for alloc_pages. NULL is always possible. Charges COST_SLAB_FAST, or COST_SLAB_SLOW
+ * when the CPU's own slab was not enough; interrupts may arrive at the end of a call.
  */
 
 #include "mm/alloc/gfp.h"
 
 struct kmem_cache;
 
-#define SLAB_HWCACHE_ALIGN 0x2000u    /* align objects to cache lines (smaller objects to halves of one) */
-#define SLAB_CACHE_DMA 0x4000u	      /* from ZONE_DMA */
+#define SLAB_HWCACHE_ALIGN                                                                         \
+	0x2000u		       /* align objects to cache lines (smaller objects to halves of one) */
+#define SLAB_CACHE_DMA 0x4000u /* from ZONE_DMA */
 #define SLAB_RECLAIM_ACCOUNT 0x20000u /* counted as reclaimable, in RECLAIMABLE pageblocks */
 #define SLAB_ACCOUNT 0x4000000u	      /* as Linux; no effect without memory cgroups */
-#define SLAB_KMALLOC 0x1000u	      /* one of kmalloc's own: powers of two are naturally aligned */
+#define SLAB_KMALLOC 0x1000u /* one of kmalloc's own: powers of two are naturally aligned */
 
 #define KMALLOC_MAX_CACHE_SIZE 8192u
 #define KMALLOC_MAX_SIZE ((u64)PAGE_SIZE << MAX_ORDER)
@@ -27,17 +29,27 @@ struct kmem_cache;
 #define ZERO_OR_NULL_PTR(p) ((uintptr_t)(p) <= 16)
 
 /*
- * A cache of objects of size bytes (1 .. KMALLOC_MAX_SIZE), aligned to align (0: 8). ctor, when given, runs once on every object when its
- * slab is made; objects come back to the cache constructed. name is kept, not copied. NULL: no memory, or sizes make no sense.
+ * A cache of objects of size bytes (1 .. KMALLOC_MAX_SIZE), aligned to align (0: 8). ctor, when
+ * given, runs once on every object when its slab is made; objects come back to the cache
+ * constructed. name is kept, not copied. NULL: no memory, or sizes make no sense.
  */
-struct kmem_cache *kmem_cache_create(const char *name, u32 size, u32 align, u32 flags, void (*ctor)(void *));
-/* Give all slabs back and forget s. Objects still in use: -EBUSY and s stays as it is (Linux warns and leaks). 0; NULL is fine. */
+struct kmem_cache *kmem_cache_create(const char *name, u32 size, u32 align, u32 flags,
+				     void (*ctor)(void *));
+/*
+ * Give all slabs back and forget s. Objects still in use: -EBUSY and s stays as it is (Linux warns
+ * and leaks). 0; NULL is fine.
+ */
 int kmem_cache_destroy(struct kmem_cache *s);
-/* Give back every slab without objects in use, every CPU's included. Returns the number of slabs left. */
+/*
+ * Give back every slab without objects in use, every CPU's included. Returns the number of slabs
+ * left.
+ */
 u64 kmem_cache_shrink(struct kmem_cache *s);
 u32 kmem_cache_size(const struct kmem_cache *s);
 
-/* An object of s; the caller's until kmem_cache_free(). __GFP_ZERO clears it (never with a ctor). */
+/*
+ * An object of s; the caller's until kmem_cache_free(). __GFP_ZERO clears it (never with a ctor).
+ */
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp);
 static inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t gfp)
 {
@@ -49,7 +61,10 @@ void kmem_cache_free(struct kmem_cache *s, void *obj);
 u32 kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, u32 nr, void **objs);
 void kmem_cache_free_bulk(struct kmem_cache *s, u32 nr, void **objs);
 
-/* size bytes, aligned to 8, to size when that is a power of two. 0: ZERO_SIZE_PTR. Over KMALLOC_MAX_SIZE: NULL. */
+/*
+ * size bytes, aligned to 8, to size when that is a power of two. 0: ZERO_SIZE_PTR. Over
+ * KMALLOC_MAX_SIZE: NULL.
+ */
 void *kmalloc(u64 size, gfp_t gfp);
 static inline void *kzalloc(u64 size, gfp_t gfp)
 {
@@ -61,9 +76,15 @@ static inline void *kcalloc(u64 n, u64 size, gfp_t gfp)
 {
 	return kmalloc_array(n, size, gfp | __GFP_ZERO);
 }
-/* Contents kept up to the smaller size; p stays valid when NULL is returned. new_size 0 frees p and returns ZERO_SIZE_PTR. */
+/*
+ * Contents kept up to the smaller size; p stays valid when NULL is returned. new_size 0 frees p and
+ * returns ZERO_SIZE_PTR.
+ */
 void *krealloc(const void *p, u64 new_size, gfp_t gfp);
-/* Give back what kmalloc (or kmem_cache_alloc) returned. NULL and ZERO_SIZE_PTR do nothing. BUG on anything else that is no object. */
+/*
+ * Give back what kmalloc (or kmem_cache_alloc) returned. NULL and ZERO_SIZE_PTR do nothing. BUG on
+ * anything else that is no object.
+ */
 void kfree(const void *p);
 /* Bytes usable at p (>= what was asked for). */
 u64 ksize(const void *p);

@@ -2,44 +2,55 @@
 /*
  * SLUB: caches of equal objects, in slabs of 2^order frames, with a current slab for each CPU.
  *
- * Called by every kernel floor through kmem_cache_alloc/free and kmalloc; calls the page allocator for slabs. Knows nothing of
- * what objects are.
+ * Called by every kernel floor through kmem_cache_alloc/free and kmalloc; calls the page allocator
+ * for slabs. Knows nothing of what objects are.
  *
- * Cache "task_delay" of 96-byte objects, order 0 (42 objects a page), CPU 1's share, after three allocations and one free:
+ * Cache "task_delay" of 96-byte objects, order 0 (42 objects a page), CPU 1's share, after three
+ * allocations and one free:
  *
- *	cpu_slab[1]: freelist 0x1403060 -> ...120 -> ...180 ... -> 0     slab_base 0x1403000, slab_mask ~0xfff
- *	             slab -> {objects 42, inuse 42, freelist 0, frozen}  partial -> {inuse 17, frozen} -> {inuse 40, frozen}
- *	node[0]:     partial <-> {inuse 3} <-> {inuse 41}                nr_partial 2      (full slabs are on no list)
+ *	cpu_slab[1]: freelist 0x1403060 -> ...120 -> ...180 ... -> 0
+ *	             slab_base 0x1403000, slab_mask ~0xfff
+ *	             slab -> {objects 42, inuse 42, freelist 0, frozen}
+ *	             partial -> {inuse 17, frozen} -> {inuse 40, frozen}
+ *	node[0]:     partial <-> {inuse 3} <-> {inuse 41}, nr_partial 2; full slabs are on no list
  *
  * A slab's states; "free" is one or more free objects on slab->freelist:
  *
- *	new_slab ---------------------------> current slab of a CPU (frozen)
- *	current, all taken, one more wanted -> full, no list                         ___slab_alloc
- *	full, an object freed ---------------> that CPU's partial list (frozen)      __slab_free, put_cpu_partial
- *	CPU partial, wanted -----------------> current slab                          ___slab_alloc
- *	CPU partial too long ----------------> node partial, or discarded if empty   unfreeze_partials
- *	node partial, wanted ----------------> current slab, some more to CPU partial  get_partial
- *	node partial, last object freed -----> discarded if min_partial are kept     __slab_free
+ *	new_slab -----------------------> current slab of a CPU (frozen)
+ *	current, all taken, more wanted -> full, no list                 ___slab_alloc
+ *	full, an object freed ----------> that CPU's partial list        slab_free_moving
+ *	CPU partial, wanted ------------> current slab                   refill_from_own
+ *	CPU partial too long -----------> node partial, or discarded     unfreeze_partials
+ *	node partial, wanted -----------> current slab, more to CPU      get_partial_node
+ *	node partial, last object freed -> discarded if enough are kept  slab_free_locked
  *
- * L1  The free pointer of a free object is the physical address of the next one, at s->offset (the middle of the object, out of the way of
- *     overflows from its neighbour; behind the object when there is a constructor). Never a host address.
- * L2  inuse + objects on slab->freelist == objects. A CPU that makes a slab current takes all of its freelist (inuse = objects).
- * L3  frozen: the slab is on no node list and only its CPU takes from it; anybody frees to slab->freelist.
- * L4  Not frozen and 0 < objects on freelist: on its node's partial list (while nobody is between two charges of a transition).
- * L5  A slab lies at a multiple of its size, so "is this object in the current slab" is a mask and a compare: the fast free
- *     touches no struct page.
- * L6  Between two charges nothing else runs, so what Linux does with cmpxchg on (freelist, tid) or (freelist, counters) is a plain
- *     store here. Every wait for a lock, and every page allocation, is such a break: afterwards the CPU and its share are read again.
+ * L1  The free pointer of a free object is the physical address of the next one, at s->offset (the
+ *     middle of the object, out of the way of overflows from its neighbour; behind the object when
+ *     there is a constructor). Never a host address.
+ * L2  inuse + objects on slab->freelist == objects. A CPU that makes a slab current takes all of
+ *     its freelist (inuse = objects).
+ * L3  frozen: the slab is on no node list and only its CPU takes from it; anybody frees to
+ *     slab->freelist.
+ * L4  Not frozen and 0 < objects on freelist: on its node's partial list (while nobody is between
+ *     two charges of a transition).
+ * L5  A slab lies at a multiple of its size, so "is this object in the current slab" is a mask and
+ *     a compare: the fast free touches no struct page.
+ * L6  Between two charges nothing else runs, so what Linux does with cmpxchg on (freelist, tid) or
+ *     (freelist, counters) is a plain store here. Every wait for a lock, and every page allocation,
+ *     is such a break: afterwards the CPU and its share are read again.
  *
- * Freeing the object that is first on the freelist, or to a cache it is not of, panics; other misuse is not looked for (Linux
- * finds it with slub_debug only).
+ * Freeing the object that is first on the freelist, or to a cache it is not of, panics; other
+ * misuse is not looked for (Linux finds it with slub_debug only).
  *
  * Units:   bytes; physical addresses in freelists.
  * Owner:   slabs belong to their cache, objects to the caller between alloc and free.
- * Locking: node->list_lock for partial lists (interrupts off, since handlers free too). No lock on the fast paths.
+ * Locking: node->list_lock for partial lists (interrupts off, since handlers free too). No lock on
+ *          the fast paths.
  * Errors:  NULL, -EBUSY; panic on a broken structure.
- * Time:    COST_SLAB_FAST an alloc or free in the current slab, COST_SLAB_SLOW otherwise, plus locks, pages and zeroing.
- * Source:  Linux mm/slub.c (6.1): calculate_order, set_cpu_partial, ___slab_alloc, __slab_free, __unfreeze_partials.
+ * Time:    COST_SLAB_FAST an alloc or free in the current slab, COST_SLAB_SLOW otherwise, plus
+ *          locks, pages and zeroing.
+ * Source:  Linux mm/slub.c (6.1): calculate_order, set_cpu_partial, ___slab_alloc, __slab_free,
+ *          __unfreeze_partials.
  */
 
 #include "mm/alloc/slub.h"
@@ -112,9 +123,10 @@ static struct slab *new_slab(struct kmem_cache *s, gfp_t gfp)
 	struct slab *slab;
 
 	/* The large slab is a wish: do not dig for it when a smaller one would do. */
-	page = alloc_pages(s->oo_order == s->min_order ? want :
-							 (want | __GFP_NOWARN | __GFP_NORETRY) &
-								 ~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM),
+	page = alloc_pages(s->oo_order == s->min_order ?
+				   want :
+				   (want | __GFP_NOWARN | __GFP_NORETRY) &
+					   ~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM),
 			   s->oo_order);
 	if (!page && s->oo_order != s->min_order) {
 		page = alloc_pages(want, s->min_order);
@@ -180,7 +192,10 @@ static void remove_partial(struct kmem_cache_node *n, struct slab *slab)
 
 /* --- CPU partial lists --- */
 
-/* Frozen slabs linked by next, nobody's any more: to their nodes' lists, surplus empty ones back to the page allocator. */
+/*
+ * Frozen slabs linked by next, nobody's any more: to their nodes' lists, surplus empty ones back to
+ * the page allocator.
+ */
 static void unfreeze_partials(struct kmem_cache *s, struct slab *list)
 {
 	LIST_HEAD(empty);
@@ -205,7 +220,10 @@ static void unfreeze_partials(struct kmem_cache *s, struct slab *list)
 	discard_slab_list(s, &empty);
 }
 
-/* Put a frozen slab in this CPU's reserve. Returns the old reserve when it was full (drain), for unfreeze_partials(). No charge inside. */
+/*
+ * Put a frozen slab in this CPU's reserve. Returns the old reserve when it was full (drain), for
+ * unfreeze_partials(). No charge inside.
+ */
 static struct slab *put_cpu_partial(struct kmem_cache *s, struct slab *slab, bool drain)
 {
 	struct kmem_cache_cpu *c = this_cpu_slab(s);
@@ -223,7 +241,10 @@ static struct slab *put_cpu_partial(struct kmem_cache *s, struct slab *slab, boo
 
 /* --- allocation --- */
 
-/* Freeze the first slab of the node's list for this CPU and stock its reserve with half of what it may hold. NULL: none. */
+/*
+ * Freeze the first slab of the node's list for this CPU and stock its reserve with half of what it
+ * may hold. NULL: none.
+ */
 static struct slab *get_partial_node(struct kmem_cache *s, struct kmem_cache_node *n)
 {
 	struct slab *slab, *next, *taken = NULL;
@@ -273,7 +294,10 @@ static void install_slab(struct kmem_cache *s, struct kmem_cache_cpu *c, struct 
 	slab->inuse = slab->objects;
 }
 
-/* The CPU's freelist is empty: find it objects without leaving the CPU. True when it has some. No charge inside. */
+/*
+ * The CPU's freelist is empty: find it objects without leaving the CPU. True when it has some. No
+ * charge inside.
+ */
 static bool refill_from_own(struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	struct slab *slab = c->slab;
@@ -298,7 +322,10 @@ static bool refill_from_own(struct kmem_cache *s, struct kmem_cache_cpu *c)
 	return true;
 }
 
-/* Each turn ends with objects on this CPU's freelist, or with a break (L6) after which everything is looked at again. */
+/*
+ * Each turn ends with objects on this CPU's freelist, or with a break (L6) after which everything
+ * is looked at again.
+ */
 static __noinline void *___slab_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	while (!refill_from_own(s, this_cpu_slab(s))) {
@@ -346,7 +373,8 @@ void *slab_alloc_special(struct kmem_cache *s, gfp_t gfp)
 		cycles += (u64)m->cost->cycles[COST_CACHELINE] * DIV_ROUND_UP(s->object_size, 64u);
 	}
 	if (trace_wanted(&m->trace, TRACE_KMEM_CACHE_ALLOC))
-		trace_emit(m, this_cpu(), TRACE_KMEM_CACHE_ALLOC, trace_pid(m), s->id, s->object_size | (u64)gfp << 32);
+		trace_emit(m, this_cpu(), TRACE_KMEM_CACHE_ALLOC, trace_pid(m), s->id,
+			   s->object_size | (u64)gfp << 32);
 	charge_cycles(cycles);
 	return obj;
 }
@@ -367,8 +395,8 @@ static inline void push_to_slab(struct kmem_cache *s, struct slab *slab, u64 pa)
 }
 
 /*
- * Does freeing to slab touch its node's list? It does when the slab gets its first free object (and may not become this CPU's instead)
- * or loses its last object in use. Not while it is frozen.
+ * Does freeing to slab touch its node's list? It does when the slab gets its first free object (and
+ * may not become this CPU's instead) or loses its last object in use. Not while it is frozen.
  */
 static inline bool free_wants_lock(const struct kmem_cache *s, const struct slab *slab)
 {
@@ -421,7 +449,8 @@ void __slab_free(struct kmem_cache *s, u64 pa)
 {
 	struct slab *slab = pa_to_slab(s, pa);
 
-	BUG_ON(!PageSlab(slab_page(slab)) || slab->slab_cache != s || slab->inuse == 0 || slab->freelist == pa);
+	BUG_ON(!PageSlab(slab_page(slab)) || slab->slab_cache != s || slab->inuse == 0 ||
+	       slab->freelist == pa);
 	if (likely(slab->frozen || (slab->freelist && slab->inuse > 1)))
 		push_to_slab(s, slab, pa);
 	else
@@ -436,7 +465,8 @@ void slab_free_special(struct kmem_cache *s, u64 pa)
 	struct kmem_cache_cpu *c = this_cpu_slab(s);
 
 	if (trace_wanted(&m->trace, TRACE_KMEM_CACHE_FREE))
-		trace_emit(m, this_cpu(), TRACE_KMEM_CACHE_FREE, trace_pid(m), s->id, s->object_size);
+		trace_emit(m, this_cpu(), TRACE_KMEM_CACHE_FREE, trace_pid(m), s->id,
+			   s->object_size);
 	BUG_ON(pa == c->freelist);
 	if ((pa & c->slab_mask) != c->slab_base) {
 		__slab_free(s, pa);
@@ -473,7 +503,10 @@ void kmem_cache_free_bulk(struct kmem_cache *s, u32 nr, void **objs)
 
 /* --- shrinking --- */
 
-/* Take everything a CPU holds away from it. Any CPU may do it to any: c changes between charges only. */
+/*
+ * Take everything a CPU holds away from it. Any CPU may do it to any: c changes between charges
+ * only.
+ */
 static void flush_cpu_slab(struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	struct slab *slab = c->slab, *partial = c->partial;
@@ -500,7 +533,10 @@ static void flush_cpu_slab(struct kmem_cache *s, struct kmem_cache_cpu *c)
 	unfreeze_partials(s, partial);
 }
 
-/* Empty slabs go back; the rest is sorted fullest first, so that the emptiest have a chance to become empty. */
+/*
+ * Empty slabs go back; the rest is sorted fullest first, so that the emptiest have a chance to
+ * become empty.
+ */
 static u64 shrink_node(struct kmem_cache *s, struct kmem_cache_node *n)
 {
 	struct list_head bucket[SHRINK_BUCKETS];
@@ -549,7 +585,10 @@ static u32 order_objects(unsigned order, u32 size)
 	return n > MAX_OBJS_PER_SLAB ? MAX_OBJS_PER_SLAB : (u32)n;
 }
 
-/* The lowest order up to max_order that holds min_objects and wastes at most 1/fraction of itself; max_order + 1 when none. */
+/*
+ * The lowest order up to max_order that holds min_objects and wastes at most 1/fraction of itself;
+ * max_order + 1 when none.
+ */
 static unsigned slab_order(u32 size, u32 min_objects, unsigned max_order, u32 fraction)
 {
 	unsigned order;
@@ -591,7 +630,9 @@ static u32 calculate_alignment(u32 flags, u32 align, u32 size)
 	return ALIGN_UP(max(align, 8u), 8u);
 }
 
-/* Frozen slabs a CPU may hold besides its current one: about `objects` objects, taken as half full. */
+/*
+ * Frozen slabs a CPU may hold besides its current one: about `objects` objects, taken as half full.
+ */
 static u32 calculate_cpu_partial(u32 size, u32 objects_per_slab)
 {
 	u32 objects = size >= PAGE_SIZE ? 6 : size >= 1024 ? 24 : size >= 256 ? 52 : 120;
@@ -599,13 +640,14 @@ static u32 calculate_cpu_partial(u32 size, u32 objects_per_slab)
 	return DIV_ROUND_UP(objects * 2, objects_per_slab);
 }
 
-int kmem_cache_open(struct alloc_root *r, struct kmem_cache *s, const char *name, u32 size, u32 align, u32 flags,
-		    void (*ctor)(void *))
+int kmem_cache_open(struct alloc_root *r, struct kmem_cache *s, const char *name, u32 size,
+		    u32 align, u32 flags, void (*ctor)(void *))
 {
 	u32 nr_cpus = r->m->cfg.nr_cpus;
 	unsigned order;
 
-	if (!name || size == 0 || size > KMALLOC_MAX_SIZE / 2 || (align & (align - 1)) || align > PAGE_SIZE)
+	if (!name || size == 0 || size > KMALLOC_MAX_SIZE / 2 || (align & (align - 1)) ||
+	    align > PAGE_SIZE)
 		return -EINVAL;
 	s->root = r;
 	s->ram = r->map.ram;
@@ -648,7 +690,8 @@ static void kmem_cache_register(struct kmem_cache *s)
 	spin_unlock(&r->slab_lock);
 }
 
-struct kmem_cache *kmem_cache_create(const char *name, u32 size, u32 align, u32 flags, void (*ctor)(void *))
+struct kmem_cache *kmem_cache_create(const char *name, u32 size, u32 align, u32 flags,
+				     void (*ctor)(void *))
 {
 	struct alloc_root *r = alloc_root();
 	struct kmem_cache *s = kmem_cache_zalloc(r->kmem_cache, GFP_KERNEL);
@@ -683,7 +726,9 @@ u32 kmem_cache_size(const struct kmem_cache *s)
 	return s->object_size;
 }
 
-/* The cache of caches cannot come from itself: it lies in the arena, as long as the machine does. */
+/*
+ * The cache of caches cannot come from itself: it lies in the arena, as long as the machine does.
+ */
 int kmem_cache_init(struct kernel *k)
 {
 	struct alloc_root *r = k->alloc;
@@ -693,7 +738,8 @@ int kmem_cache_init(struct kernel *k)
 
 	if (!s)
 		return -ENOMEM;
-	err = kmem_cache_open(r, s, "kmem_cache", (u32)kmem_cache_bytes(nr_cpus), 64, SLAB_HWCACHE_ALIGN, NULL);
+	err = kmem_cache_open(r, s, "kmem_cache", (u32)kmem_cache_bytes(nr_cpus), 64,
+			      SLAB_HWCACHE_ALIGN, NULL);
 	if (err)
 		return err;
 	r->kmem_cache = s;
@@ -703,7 +749,9 @@ int kmem_cache_init(struct kernel *k)
 
 /* --- figures --- */
 
-/* Objects on the freelist that begins at pa; panics when it is longer than the slab or leaves it. */
+/*
+ * Objects on the freelist that begins at pa; panics when it is longer than the slab or leaves it.
+ */
 static u32 freelist_length(const struct kmem_cache *s, const struct slab *slab, u64 pa)
 {
 	u64 base = slab_pa(s, slab);
@@ -711,7 +759,8 @@ static u32 freelist_length(const struct kmem_cache *s, const struct slab *slab, 
 
 	for (; pa; pa = *free_pointer(s, pa), n++) {
 		BUG_ON(n >= slab->objects);
-		BUG_ON(pa < base || (pa - base) / s->size >= slab->objects || (pa - base) % s->size);
+		BUG_ON(pa < base || (pa - base) / s->size >= slab->objects ||
+		       (pa - base) % s->size);
 	}
 	return n;
 }
@@ -721,7 +770,8 @@ static u64 cpu_free_objects(const struct kmem_cache *s, const struct kmem_cache_
 	u64 n = 0;
 
 	if (c->slab)
-		n = freelist_length(s, c->slab, c->freelist) + (u64)c->slab->objects - c->slab->inuse;
+		n = freelist_length(s, c->slab, c->freelist) + (u64)c->slab->objects -
+		    c->slab->inuse;
 	for (const struct slab *slab = c->partial; slab; slab = slab->next)
 		n += (u64)slab->objects - slab->inuse;
 	return n;
@@ -746,8 +796,11 @@ void get_slabinfo(struct kmem_cache *s, struct slabinfo *info)
 {
 	struct slab *slab;
 
-	*info = (struct slabinfo){ .name = s->name, .object_size = s->object_size, .size = s->size,
-				   .objects_per_slab = s->oo_objects, .cache_order = s->oo_order };
+	*info = (struct slabinfo){ .name = s->name,
+				   .object_size = s->object_size,
+				   .size = s->size,
+				   .objects_per_slab = s->oo_objects,
+				   .cache_order = s->oo_order };
 	info->active_objs = slab_active_objects(s);
 	for (u32 nid = 0; nid < s->root->nr_nodes; nid++) {
 		info->num_slabs += s->node[nid].nr_slabs;
@@ -797,11 +850,13 @@ static void check_cpu(struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	u64 slabs = 0;
 
-	BUG_ON(c->slab ? !c->slab->frozen || c->slab->slab_cache != s || c->slab_base != slab_pa(s, c->slab) :
+	BUG_ON(c->slab ? !c->slab->frozen || c->slab->slab_cache != s ||
+				 c->slab_base != slab_pa(s, c->slab) :
 			 c->freelist || c->slab_base != NO_SLAB);
 	BUG_ON(c->slab && freelist_length(s, c->slab, c->freelist) > c->slab->inuse);
 	for (struct slab *slab = c->partial; slab; slab = slab->next) {
-		BUG_ON(!slab->frozen || slab->slab_cache != s || !slab->freelist || slab == c->slab);
+		BUG_ON(!slab->frozen || slab->slab_cache != s || !slab->freelist ||
+		       slab == c->slab);
 		BUG_ON(slab->next && slab->slabs != slab->next->slabs + 1);
 		slabs++;
 	}

@@ -5,13 +5,17 @@
 /*
  * The structures behind kmem_cache. Only for src/mm/alloc/.
  *
- * Protection: [I] immutable after creation, [l] node's list_lock, [c] the owning CPU between two charges, [a] changed only by code that
+ * Protection: [I] immutable after creation, [l] node's list_lock, [c] the owning CPU between two
+ *             charges, [a] changed only by code that
  * does not charge in between, so never seen half done.
  */
 
 #include "mm/alloc/root.h"
 
-/* A slab is one block of frames; this is its head's struct page, read as a slab. Freelists are physical addresses, 0 ends them. */
+/*
+ * A slab is one block of frames; this is its head's struct page, read as a slab. Freelists are
+ * physical addresses, 0 ends them.
+ */
 struct slab {
 	u64 flags; /* PG_slab | PG_head */
 	union {
@@ -23,9 +27,10 @@ struct slab {
 	};
 	struct kmem_cache *slab_cache; /* [I] in page->mapping's place */
 	u64 freelist;		       /* [a] free objects that no CPU's freelist has */
-	u16 inuse;		       /* [a] objects not on `freelist`: in use or on the CPU's freelist */
-	u16 objects;		       /* [I] */
-	u8 frozen;		       /* [a] belongs to one CPU (its current slab or its partial list); on no node list */
+	u16 inuse;   /* [a] objects not on `freelist`: in use or on the CPU's freelist */
+	u16 objects; /* [I] */
+	/* [a] belongs to one CPU (its current slab or its partial list); on no node list */
+	u8 frozen;
 	u8 _pad[3];
 	s32 _mapcount;
 	s32 _refcount;
@@ -34,7 +39,8 @@ struct slab {
 _Static_assert(sizeof(struct slab) == sizeof(struct page), "a slab is a struct page");
 _Static_assert(offsetof(struct slab, slab_cache) == offsetof(struct page, mapping), "overlay");
 _Static_assert(offsetof(struct slab, _refcount) == offsetof(struct page, _refcount), "overlay");
-_Static_assert(offsetof(struct slab, compound_order) == offsetof(struct page, compound_order), "overlay");
+_Static_assert(offsetof(struct slab, compound_order) == offsetof(struct page, compound_order),
+	       "overlay");
 
 /* One CPU's share of a cache. */
 struct kmem_cache_cpu {
@@ -57,22 +63,22 @@ struct kmem_cache_node {
 };
 
 struct kmem_cache {
-	u8 *ram;	   /* [I] host address of physical address 0 */
-	struct alloc_root *root; /* [I] */
-	u32 offset;	   /* [I] of the free pointer in a free object */
-	u32 object_size;   /* [I] what the user asked for */
-	u32 size;	   /* [I] distance of objects */
-	u32 flags;	   /* [I] SLAB_* */
-	u32 align;	   /* [I] */
-	u16 oo_order, oo_objects; /* [I] the slab we want */
+	u8 *ram;		    /* [I] host address of physical address 0 */
+	struct alloc_root *root;    /* [I] */
+	u32 offset;		    /* [I] of the free pointer in a free object */
+	u32 object_size;	    /* [I] what the user asked for */
+	u32 size;		    /* [I] distance of objects */
+	u32 flags;		    /* [I] SLAB_* */
+	u32 align;		    /* [I] */
+	u16 oo_order, oo_objects;   /* [I] the slab we want */
 	u16 min_order, min_objects; /* [I] the slab we take when memory is short */
-	u32 cpu_partial_slabs; /* [I] reserve per CPU; 0: none */
-	u32 min_partial;   /* [I] empty slabs kept per node */
-	gfp_t allocflags;  /* [I] */
-	u32 id;		   /* [I] number of creation, from 0 */
-	void (*ctor)(void *); /* [I] */
-	const char *name;  /* [I] */
-	struct list_head list; /* alloc_root.slab_lock */
+	u32 cpu_partial_slabs;	    /* [I] reserve per CPU; 0: none */
+	u32 min_partial;	    /* [I] empty slabs kept per node */
+	gfp_t allocflags;	    /* [I] */
+	u32 id;			    /* [I] number of creation, from 0 */
+	void (*ctor)(void *);	    /* [I] */
+	const char *name;	    /* [I] */
+	struct list_head list;	    /* alloc_root.slab_lock */
 	struct kmem_cache_node node[MAX_NUMNODES];
 	struct kmem_cache_cpu cpu_slab[]; /* [I] one for each CPU */
 };
@@ -104,7 +110,10 @@ static inline void *pop_object(struct kmem_cache *s, struct kmem_cache_cpu *c)
 	return s->ram + pa;
 }
 
-/* The allocator proper, kmem_cache_alloc's and kmalloc's: inlined into both, no frame, no lock, nothing but predicted branches. */
+/*
+ * The allocator proper, kmem_cache_alloc's and kmalloc's: inlined into both, no frame, no lock,
+ * nothing but predicted branches.
+ */
 static force_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	struct kmem_cache_cpu *c = this_cpu_slab(s);
@@ -140,8 +149,8 @@ static force_inline void slab_free(struct kmem_cache *s, u8 *ram, void *obj)
 }
 
 /* Fill in everything but the lists, for a cache at s (zeroed). 0 or -EINVAL. */
-int kmem_cache_open(struct alloc_root *r, struct kmem_cache *s, const char *name, u32 size, u32 align, u32 flags,
-		    void (*ctor)(void *));
+int kmem_cache_open(struct alloc_root *r, struct kmem_cache *s, const char *name, u32 size,
+		    u32 align, u32 flags, void (*ctor)(void *));
 /* Objects in use right now. O(slabs). */
 u64 slab_active_objects(const struct kmem_cache *s);
 

@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zones: physical memory divided by address, how empty each may get, and the figures of /proc/meminfo.
+ * Zones: physical memory divided by address, how empty each may get, and the figures of
+ *        /proc/meminfo.
  *
- * Called at boot (alloc_early_init, memblock_alloc) and by page_alloc.c for watermarks. Calls the arena for tables that are as large as
- * the machine. Knows nothing of how free memory is kept inside a zone.
+ * Called at boot (alloc_early_init, memblock_alloc) and by page_alloc.c for watermarks. Calls the
+ * arena for tables that are as large as the machine. Knows nothing of how free memory is kept
+ * inside a zone.
  *
- * A machine of 8 GiB (frame numbers; every border is a multiple of the largest block, 2,048 frames, except the ends of RAM):
+ * A machine of 8 GiB (frame numbers; every border is a multiple of the largest block, 2,048 frames,
+ * except the ends of RAM):
  *
- *	0      256        4,096                  786,432          1,048,576                  2,359,296
- *	| low  |   DMA    |         DMA32        |  device hole   |          NORMAL          |
- *	  1 MiB  15 MiB         3,056 MiB          3 to 4 GiB            5,120 MiB
- *	reserved                                   no RAM
+ *	0      256     4,096      786,432       1,048,576    2,359,296
+ *	| low  |  DMA  |  DMA32   | device hole |   NORMAL   |
+ *	 1 MiB  15 MiB  3,056 MiB  3 to 4 GiB    5,120 MiB
+ *	reserved                   no RAM
  *
- *	lowmem_kB 8,387,584: min_free_kbytes = sqrt(16 * 8,387,584) = 11,584, split over the zones by size
+ *	lowmem 8,387,584 kB: min_free_kbytes = sqrt(16 * 8,387,584) = 11,584, split by size
  *
- * Z1  A zone's frames are [zone_start_pfn, zone_end_pfn), all RAM: the hole lies between zones, never in one.
- * Z2  Nothing here is proportional to RAM but the *reservation* of the memmap and pageblock bytes; neither is touched.
+ * Z1  A zone's frames are [zone_start_pfn, zone_end_pfn), all RAM: the hole lies between zones,
+ *     never in one.
+ * Z2  Nothing here is proportional to RAM but the *reservation* of the memmap and pageblock bytes;
+ *     neither is touched.
  * Z3  min <= low <= high in each zone; a zone without memory has all of them 0.
  *
  * Units:   frames, unless the name says kbytes.
  * Owner:   alloc_root, in the arena outside RAM.
- * Locking: boot is alone; watermark tests read nr_free without the lock, as Linux does (nothing runs in between).
+ * Locking: boot is alone; watermark tests read nr_free without the lock, as Linux does (nothing
+ *          runs in between).
  * Errors:  -ENOMEM when the arena has no room for the tables.
  * Time:    none charged; boot is O(CPUs).
- * Source:  Linux mm/page_alloc.c: __setup_per_zone_wmarks, setup_per_zone_lowmem_reserve, zone_batchsize, zone_highsize,
- *          __zone_watermark_ok (6.1.192); constants in Documentation/admin-guide/sysctl/vm.rst.
+ * Source:  Linux mm/page_alloc.c: __setup_per_zone_wmarks, setup_per_zone_lowmem_reserve,
+ *          zone_batchsize, zone_highsize, __zone_watermark_ok (6.1.192); constants in
+ *          Documentation/admin-guide/sysctl/vm.rst.
  */
 
 #include "host/arena.h"
@@ -36,7 +43,7 @@
 
 #include <string.h>
 
-#define LOW_RESERVED_PFN 256ull	 /* the first 1 MiB: real-mode memory, EBDA, option ROMs on a PC */
+#define LOW_RESERVED_PFN 256ull /* the first 1 MiB: real-mode memory, EBDA, option ROMs on a PC */
 _Static_assert(DMA_END_PFN % (1u << MAX_ORDER) == 0 && DMA32_END_PFN % (1u << MAX_ORDER) == 0,
 	       "no buddy pair crosses a zone border");
 
@@ -105,9 +112,11 @@ static void node_init(struct pglist_data *pgdat, const struct machine *m, u32 ni
 
 	pgdat->node_id = nid;
 	pgdat->node_end_pfn = end;
-	zone_init(&pgdat->node_zones[ZONE_DMA], ZONE_DMA, nid, LOW_RESERVED_PFN, min(low_end, DMA_END_PFN));
+	zone_init(&pgdat->node_zones[ZONE_DMA], ZONE_DMA, nid, LOW_RESERVED_PFN,
+		  min(low_end, DMA_END_PFN));
 	zone_init(&pgdat->node_zones[ZONE_DMA32], ZONE_DMA32, nid, DMA_END_PFN, low_end);
-	zone_init(&pgdat->node_zones[ZONE_NORMAL], ZONE_NORMAL, nid, RAM_HIGH_BASE >> PAGE_SHIFT, end);
+	zone_init(&pgdat->node_zones[ZONE_NORMAL], ZONE_NORMAL, nid, RAM_HIGH_BASE >> PAGE_SHIFT,
+		  end);
 }
 
 /* This node's zones from the highest down, then the other nodes' by number. */
@@ -124,7 +133,8 @@ static void build_zonelist(struct alloc_root *r, u32 nid)
 	}
 	*zl = NULL;
 	zl = r->node[nid]->zonelist;
-	r->node[nid]->nofragment = zl[0] && zl[1] && zl[0]->idx == ZONE_NORMAL && zl[1]->idx == ZONE_DMA32 && zl[0]->node == zl[1]->node;
+	r->node[nid]->nofragment = zl[0] && zl[1] && zl[0]->idx == ZONE_NORMAL &&
+				   zl[1]->idx == ZONE_DMA32 && zl[0]->node == zl[1]->node;
 }
 
 int alloc_early_init(struct kernel *k)
@@ -218,7 +228,8 @@ static void node_set_lowmem_reserve(struct pglist_data *pgdat)
 		for (unsigned j = i + 1; j < MAX_NR_ZONES; j++) {
 			above += pgdat->node_zones[j].managed_pages;
 			if (pgdat->node_zones[i].managed_pages)
-				pgdat->node_zones[i].lowmem_reserve[j] = above / lowmem_reserve_ratio[i];
+				pgdat->node_zones[i].lowmem_reserve[j] =
+					above / lowmem_reserve_ratio[i];
 		}
 	}
 }
@@ -231,12 +242,14 @@ void setup_per_zone_wmarks(struct alloc_root *r)
 	r->min_free_kbytes = kbytes < 128 ? 128 : min(kbytes, (u64)262144);
 	for (u32 nid = 0; nid < r->nr_nodes; nid++) {
 		for (unsigned i = 0; i < MAX_NR_ZONES; i++)
-			zone_set_wmarks(&r->node[nid]->node_zones[i], r->min_free_kbytes >> (PAGE_SHIFT - 10), lowmem);
+			zone_set_wmarks(&r->node[nid]->node_zones[i],
+					r->min_free_kbytes >> (PAGE_SHIFT - 10), lowmem);
 		node_set_lowmem_reserve(r->node[nid]);
 	}
 }
 
-bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone_type highest, unsigned alloc_flags)
+bool zone_watermark_ok(const struct zone *z, unsigned order, u64 mark, enum zone_type highest,
+		       unsigned alloc_flags)
 {
 	if (alloc_flags & ALLOC_HIGH) {
 		mark -= mark / 2;
@@ -271,10 +284,14 @@ u64 global_node_page_state(enum node_stat_item item)
 	return (u64)sum;
 }
 
-/* What could be had without swapping: free pages above the reserves, plus half of what reclaim could take (mm/page_alloc.c). */
+/*
+ * What could be had without swapping: free pages above the reserves, plus half of what reclaim
+ * could take (mm/page_alloc.c).
+ */
 static u64 si_mem_available(const struct sysinfo_mem *si, u64 low_wmarks, u64 reserve)
 {
-	u64 pagecache = global_node_page_state(NR_ACTIVE_FILE) + global_node_page_state(NR_INACTIVE_FILE);
+	u64 pagecache =
+		global_node_page_state(NR_ACTIVE_FILE) + global_node_page_state(NR_INACTIVE_FILE);
 	u64 available = si->freeram > reserve ? si->freeram - reserve : 0;
 
 	available += pagecache - min(pagecache / 2, low_wmarks);
@@ -289,7 +306,8 @@ void si_meminfo(struct sysinfo_mem *si)
 	u32 i;
 
 	memset(si, 0, sizeof(*si));
-	for_each_populated_zone(z, i) {
+	for_each_populated_zone(z, i)
+	{
 		si->totalram += z->managed_pages;
 		si->freeram += z->nr_free;
 		si->untouched += z->zone_end_pfn - z->frontier_pfn;
