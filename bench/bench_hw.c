@@ -19,7 +19,7 @@ static double now_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); /* other processes do not count */
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 

@@ -71,8 +71,10 @@ static void boot(void *arg)
 		struct page *p = alloc_pages(GFP_KERNEL | __GFP_ZERO, 1);
 
 		BUG_ON(!p);
-		cpu_long_mode(k->m->cpu[i], cr3, pa_to_va(page_to_pa(p)) + 8192, gate_va(k->m, GATE_KERNEL_TEXT));
-		BUG_ON(irq_init_cpu(k, i, page_address(p), pa_to_va(page_to_pa(p))) || sched_init_cpu(k, i));
+		cpu_long_mode(k->m->cpu[i], cr3, pa_to_va(page_to_pa(p)) + 8192,
+			      gate_va(k->m, GATE_KERNEL_TEXT));
+		BUG_ON(irq_init_cpu(k, i, page_address(p), pa_to_va(page_to_pa(p))) ||
+		       sched_init_cpu(k, i));
 	}
 }
 
@@ -86,7 +88,9 @@ static void call(struct kernel *k, void (*fn)(void *), void *arg)
 
 static struct kernel *make(u32 cpus)
 {
-	struct machine_config cfg = { .nr_cpus = cpus, .ram_bytes = 64 << 20, .seed = 1, .costs = cost_profile("zen4") };
+	struct machine_config cfg = {
+		.nr_cpus = cpus, .ram_bytes = 64 << 20, .seed = 1, .costs = cost_profile("zen4")
+	};
 	struct machine *m;
 	struct kernel *k;
 
@@ -172,7 +176,8 @@ static void bench_ping_pong(int rounds)
 		sim = (double)cycles_to_ns(k->m, engine_now(k->m)) / (double)switches;
 		machine_destroy(k->m);
 	}
-	printf("wake-up and switch, kernel threads  %8.1f ns host  %8.1f ns simulated\n", best, sim);
+	printf("wake-up and switch, kernel threads  %8.1f ns host  %8.1f ns simulated\n", best,
+	       sim);
 }
 
 /* --- the host's kernel at the same game --- */
@@ -213,7 +218,8 @@ static void bench_host(int rounds)
 	syscall(SYS_sched_setaffinity, 0, sizeof(cpu0), cpu0);
 	for (int r = 0; r < rounds; r++)
 		best = min(best, host_ping_pong());
-	printf("host kernel, pipe ping-pong pinned  %8.1f ns a wake-up, switch and 1-byte pipe transfer\n", best);
+	printf("host kernel, pipe ping-pong pinned  %8.1f ns a wake-up, switch and 1-byte pipe transfer\n",
+	       best);
 }
 
 /* --- enqueue and dequeue --- */

@@ -6,16 +6,16 @@
  * Vector 14's gate calls do_page_fault() with pt_regs on the simulated kernel stack. It calls
  * find_vma, handle_mm_fault and expand_stack; signals go up through hooks.force_sig_fault.
  *
- *	CR2 = 00007ffffffdcff8, error 0x6 (user, write, not present), stack VMA [7ffffffde000,7ffffffff000):
+ *	CR2 = 00007ffffffdcff8, error 0x6 (user, write, not present), stack VMA from 7ffffffde000:
  *
- *	do_page_fault -> find_vma: above the address, grows down -> expand_stack: [7ffffffdc000,...) -> handle_mm_fault: anonymous,
- *	write -> new zeroed frame, PTE rw- -> IRET: the store runs again
+ *	do_page_fault -> find_vma: above the address, grows down -> expand_stack: from 7ffffffdc000
+ *	-> handle_mm_fault: anonymous, write -> new zeroed frame, PTE rw- -> IRET: the store again
  *
  *	who            where                what comes of it
  *	CPL 3          a VMA, right allowed  resolved, or SIGBUS, or out of memory
  *	CPL 3          a VMA, right missing  SIGSEGV SEGV_ACCERR
  *	CPL 3          no VMA, kernel half   SIGSEGV SEGV_MAPERR
- *	CPL 0, uaccess as above              resolved, else RIP = GATE_UACCESS_FIXUP: the access reports what it did not do
+ *	CPL 0, uaccess as above              resolved, else RIP = GATE_UACCESS_FIXUP
  *	CPL 0, else    anywhere              oops: the machine stops
  *
  *	F1 the user's registers are not touched: after a resolved fault the same instruction runs
@@ -60,7 +60,8 @@ static void __noreturn oops(const struct pt_regs *regs, u64 error, u64 address)
 	machine_panic(
 		this_machine(),
 		"BUG: unable to handle page fault for address: %016llx\n"
-		"#PF: supervisor %s, error_code(0x%04llx)\nRIP: %04llx:%016llx RSP: %016llx CPU: %u",
+		"#PF: supervisor %s, error_code(0x%04llx)\n"
+		"RIP: %04llx:%016llx RSP: %016llx CPU: %u",
 		(unsigned long long)address,
 		error & PF_I ? "instruction fetch" :
 		error & PF_W ? "write" :

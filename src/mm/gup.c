@@ -7,7 +7,8 @@
  * handle_mm_fault as the #PF handler does, only without a fault.
  *
  *	access_remote_vm(mm, 0x7ffffffdeff8, buf, 16, read)
- *	  page 7ffffffde: PTE present -> 8 bytes from the frame     page 7ffffffdf: absent -> handle_mm_fault -> PTE -> 8 bytes
+ *	  page 7ffffffde: PTE present -> 8 bytes from the frame
+ *	  page 7ffffffdf: absent -> handle_mm_fault -> PTE -> 8 bytes
  *
  *	Q1 a page is held by a reference while it is touched, so an unmap meanwhile frees nothing
  *	   under us;

@@ -5,8 +5,10 @@
  * Boot calls mm_init() once and mm_attach_cpu() for every CPU; every other mm shares the upper half
  * made here. It calls the buddy and slab allocators, and the CPU model's control registers.
  *
- *	0xffff888000000000  direct map: all RAM, 2 MiB pages (1 GiB where the CPU has them, 4 KiB at ragged ends), rw-, global
- *	0xffffffff81000000  the gates: 2 pages of UD2, r-x, global; the walker must find them executable before a gate is entered
+ *	0xffff888000000000  direct map: all RAM, rw-, global; 2 MiB pages (1 GiB where the CPU has
+ *	                    them, 4 KiB at ragged ends)
+ *	0xffffffff81000000  the gates: 2 pages of UD2, r-x, global; a gate is entered only if the
+ *	                    walker finds it executable
  *	everything else     not mapped: a wild kernel access is a #PF, and an oops
  *
  * With 64 MiB of RAM that is a top table, one pud, one pmd with 32 large entries; and one pud, one

@@ -5,9 +5,12 @@
  * exec calls mm_alloc() and exec_mmap(); fork and exit come through the task hooks registered here.
  * It calls vma.c and memory.c to copy, mmap.c to tear down, tlb.c to change tables.
  *
- *	sh forks:  sh.mm users 1  --dup_mm-->  child.mm users 1, 14 VMAs; 37 anonymous PTEs copied read-only on both sides, files left out
- *	child execs:  exec_mmap(new): child.mm users 0 -> exit_mmap: 37 pages lose a PTE each, tables freed, VMAs freed
- *	CPU 1 idles on child.mm's tables meanwhile (lazy): told by the flush, moves to init_mm; count 0 -> pgd and mm_struct freed
+ *	sh forks:     sh.mm users 1  --dup_mm-->  child.mm users 1, 14 VMAs; 37 anonymous PTEs
+ *	              copied, read-only on both sides; file pages left to faults
+ *	child execs:  exec_mmap(new): child.mm users 0 -> exit_mmap: 37 pages lose a PTE each,
+ *	              tables freed, VMAs freed
+ *	CPU 1 idles on child.mm's tables meanwhile (lazy): told by the flush, moves to init_mm;
+ *	              count 0 -> pgd and mm_struct freed
  *
  *	L1 mm_users counts who may touch the user half; at 0 exit_mmap has emptied it;
  *	L2 mm_count counts who may have its tables loaded or the structure in hand, all users being

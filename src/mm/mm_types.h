@@ -90,17 +90,19 @@ struct vm_fault {
 	pmd_t *pmd;	/* host pointer to the entry naming the table below */
 	pte_t *pte;	/* host pointer, valid under page_table_lock */
 	pte_t orig_pte; /* as it was when the fault looked */
-	struct page *
-		page; /* ->fault returns the page here, with a reference the fault code then owns */
+	struct page *page; /* from ->fault, with a reference the fault code then owns */
 	struct page *cow_page; /* private copy under way */
 };
 
 /*
  * A mapping's owner. All are called with mmap_lock held.
- *	open, close	a VMA with these ops was duplicated (split, fork) / is going away. An owner with close never merges.
- *	fault		find the page at vmf->pgoff: 0 and vmf->page with a reference taken, or VM_FAULT_SIGBUS (past the end), _OOM, _NOPAGE,
- *			_RETRY; VM_FAULT_MAJOR may be added. May sleep.
- *	page_mkwrite	a shared page becomes writable: 0 or VM_FAULT_SIGBUS. May sleep. vmf->page is held by the caller.
+ *	open, close	a VMA with these ops was duplicated (split, fork) / is going away. An owner
+ *			with close never merges.
+ *	fault		find the page at vmf->pgoff: 0 and vmf->page with a reference taken, or
+ *			VM_FAULT_SIGBUS (past the end), _OOM, _NOPAGE, _RETRY; VM_FAULT_MAJOR may be
+ *			added. May sleep.
+ *	page_mkwrite	a shared page becomes writable: 0 or VM_FAULT_SIGBUS. May sleep. The
+ *			caller holds vmf->page.
  */
 struct vm_operations_struct {
 	void (*open)(struct vm_area_struct *vma);
@@ -120,7 +122,7 @@ struct vm_area_struct {
 	u64 vm_page_prot;	   /* [m] PTE bits of a fresh mapping */
 	u64 vm_flags;		   /* [m] VM_* */
 	struct anon_vma *anon_vma; /* [m]; set under the shared lock with page_table_lock */
-	u32 anon_vma_chain_len; /* entries its anon_vma chain has: 0 untouched, 1 own, more after forks */
+	u32 anon_vma_chain_len; /* entries of its anon_vma chain: 0 untouched, 1 own, 2+ forked */
 	u32 pad;
 	const struct vm_operations_struct *vm_ops;
 	u64 vm_pgoff; /* [m] pages into vm_file; private anonymous: vm_start >> 12 at creation */

@@ -10,7 +10,7 @@
  * same bytes):
  *
  *	mm->pgd 0x1a3[255] -> 0x1a4[511] -> 0x1a5[447] -> 0x1a6[511] -> data 0x2f0
- *	        0x1a3[273]  = the direct map's, [511] = the kernel image's: shared with init_mm, fixed at boot
+ *	        0x1a3[273], [511]  the direct map's and the kernel image's: init_mm's, fixed at boot
  *
  *	G1 entries 0..255 of the top are the mm's own; 256..511 equal init_mm's for ever, so no
  *	   kernel address ever faults for lack of a copy;

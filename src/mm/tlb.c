@@ -11,7 +11,7 @@
  *	CPU 0                                        CPU 1
  *	clear PTE, mm->tlb_gen = 8                   runs at CPL 3, slot 2 (PCID 3) true up to 7
  *	INVLPG, own slot true up to 8
- *	CPU 1 in mm's mask: request bit, IPI  ---->  0xfb: slot says 7, request says 8: one behind, INVLPG, now 8
+ *	CPU 1 in mm's mask: request bit, IPI  ---->  0xfb: slot says 7, request 8: INVLPG, now 8
  *	spins, IF=1                           <----  waiting 1 -> 0, unspin
  *	put the page
  *
@@ -223,33 +223,46 @@ static bool must_tell(const struct tlb_state *ts, const struct flush_tlb_info *i
 	return !ts->is_lazy || info->freed_tables;
 }
 
+/* One more CPU that has to answer, unless it need not hear of it. */
+static void tell(struct tlb_state *ts, unsigned me, unsigned cpu)
+{
+	struct tlb_state *other = percpu_of(kern(), cpu)->tlbstate;
+
+	if (cpu == me || !other)
+		return;
+	if (!must_tell(other, &ts->info)) {
+		ts->nr_lazy_skipped++;
+		return;
+	}
+	/* With IRQs off this CPU could not answer a sender that waits for it. */
+	BUG_ON(irqs_disabled());
+	other->requests[me / 64] |= 1ull << (me % 64);
+	ts->waiting++;
+	ts->nr_shootdowns_sent++;
+	send_ipi(cpu, CALL_FUNCTION_VECTOR);
+}
+
 /* Send info to every CPU of mask but this one, and wait until all have obeyed. Preemption off. */
 static void flush_tlb_others(struct tlb_state *ts, const u64 *mask)
 {
-	struct kernel *k = kern();
-	unsigned me = smp_processor_id(), cpu;
+	unsigned me = smp_processor_id(), word;
+	const struct flush_tlb_info *info = &ts->info;
+	bool all = info->end == TLB_FLUSH_ALL;
 
-	for (cpu = 0; cpu < nr_cpu_ids(); cpu++) {
-		struct tlb_state *other = percpu_of(k, cpu)->tlbstate;
+	for (word = 0; word < DIV_ROUND_UP(nr_cpu_ids(), 64u); word++) {
+		u64 bits = mask[word];
 
-		if (cpu == me || !(mask[cpu / 64] >> (cpu % 64) & 1) || !other)
-			continue;
-		if (!must_tell(other, &ts->info)) {
-			ts->nr_lazy_skipped++;
-			continue;
+		for (; bits; bits &= bits - 1) {
+			unsigned cpu = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+			if (cpu < nr_cpu_ids())
+				tell(ts, me, cpu);
 		}
-		/* With IRQs off this CPU could not answer a sender that waits for it. */
-		BUG_ON(irqs_disabled());
-		other->requests[me / 64] |= 1ull << (me % 64);
-		ts->waiting++;
-		ts->nr_shootdowns_sent++;
-		send_ipi(cpu, CALL_FUNCTION_VECTOR);
 	}
 	if (!ts->waiting)
 		return;
-	trace_tlb_flush(TLB_REMOTE_SEND_IPI, ts->info.end == TLB_FLUSH_ALL ?
-						     TLB_FLUSH_ALL :
-						     (ts->info.end - ts->info.start) >> PAGE_SHIFT);
+	trace_tlb_flush(TLB_REMOTE_SEND_IPI,
+			all ? TLB_FLUSH_ALL : (info->end - info->start) >> PAGE_SHIFT);
 	while (ts->waiting) {
 		engine_spin(this_cpu());
 		charge(COST_LOCK_RETRY);

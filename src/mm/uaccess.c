@@ -8,9 +8,9 @@
  * copy_to_user(0x7f0000000ff0, buf, 32), the second page not there yet:
  *
  *	translate 7f0000000ff0 for writing: TLB hit, 16 bytes copied
- *	translate 7f0000001000: #PF. RIP = GATE_UACCESS, deliver through the IDT at CPL 0, enter the gate:
- *	    do_page_fault maps the page, IRET: RIP is GATE_UACCESS again -> translate again, 16 bytes copied, 0 left
- *	or  do_page_fault finds nothing, sets RIP = GATE_UACCESS_FIXUP, IRET -> 16 not copied
+ *	translate 7f0000001000: #PF. RIP = GATE_UACCESS, deliver through the IDT, enter the gate:
+ *	    do_page_fault maps the page, IRET: RIP is GATE_UACCESS: translate again, 16 bytes copied
+ *	or  do_page_fault finds nothing, sets RIP = GATE_UACCESS_FIXUP, IRET: 16 not copied
  *
  * GATE_UACCESS stands for the one instruction that may fault, GATE_UACCESS_FIXUP for its entry in
  * the exception table; no code is at either, the RIP that comes back is the answer.
@@ -36,8 +36,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define UACCESS_TRIES                                                                              \
-	64u /* faults one page of one access may take; each made progress in somebody's page table */
+/* Faults that one page of one access may take; each made progress in somebody's page table. */
+#define UACCESS_TRIES 64u
 
 /* Let the pending fault run through the IDT; true when the access may be tried again. */
 static bool uaccess_fault(const struct fault *f)

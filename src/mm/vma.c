@@ -8,11 +8,12 @@
  *
  * An address space with text, heap and stack:
  *
- *	mm->mmap -> [400000,481000) r-x -> [4a5000,4c9000) rw- -> [7ffffffdd000,7ffffffff000) rw- grows down
+ *	mm->mmap -> [400000,481000) r-x -> [4a5000,4c9000) rw- -> [7ffffffdd000,7ffffffff000) stack
  *	mm_rb, by vm_start:                   4a5000                 rb_subtree_gap = 7fff...
  *	                                     /      \
- *	                                400000    7ffffffdd000       the gap before a VMA counts at that VMA: the stack's is
- *	                                                             [4c9000, 7ffffffdd000 - 100000), its guard gap taken off
+ *	                                400000    7ffffffdd000
+ *
+ *	The gap before a VMA counts at that VMA: the stack's is [4c9000, 7ffffffdd000 - 100000).
  *
  * A gap is what lies between the previous VMA's end and the VMA's start (less 256 pages when it
  * grows down); rb_subtree_gap is the largest gap of a subtree, so a search for free space skips
@@ -23,7 +24,8 @@
  * the numbers being those of Linux's mm/mmap.c:
  *
  *	free:   P A N -> PPP (1)   PP N (2)   P NN (3)
- *	inside: M changes at its tail, N fits (4: M shrinks, N grows down); at its head, P fits (5: P grows, M shrinks);
+ *	inside: M changes at its tail, N fits (4: M shrinks, N grows down);
+ *	        at its head, P fits (5: P grows, M shrinks)
  *	whole:  P M N -> PPP (6)   PP N (7)   P NN (8)
  *
  *	V1 VMAs do not overlap, are not empty, and stand in list and tree in the same order;

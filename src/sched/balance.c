@@ -29,7 +29,8 @@ static struct rq *busiest_rq(struct rq *self)
 	for (u32 i = 1; i < nr; i++) {
 		struct rq *rq = cpu_rq((self->cpu + i) % nr);
 
-		if (!test_bit(rq->cpu, rq->k->sched->online_mask) || rq->cfs.nr_running < 1 || rq->nr_running < 2)
+		if (!test_bit(rq->cpu, rq->k->sched->online_mask) || rq->cfs.nr_running < 1 ||
+		    rq->nr_running < 2)
 			continue;
 		if (!busiest || rq->nr_running > busiest->nr_running)
 			busiest = rq;
@@ -97,7 +98,8 @@ void trigger_load_balance(struct rq *rq)
 
 	if (rq->nr_running < 2 || rq->cfs.nr_running < 1)
 		return;
-	for (u64 c = find_first_bit(root->idle_mask, nr); c < nr; c = find_next_bit(root->idle_mask, nr, c + 1)) {
+	for (u64 c = find_first_bit(root->idle_mask, nr); c < nr;
+	     c = find_next_bit(root->idle_mask, nr, c + 1)) {
 		if (idle_cpu((u32)c) && find_migratable(rq, (u32)c)) {
 			resched_cpu((unsigned)c);
 			return;

@@ -42,9 +42,11 @@ static bool check_entity(struct checker *c, const struct rq *rq, const struct sc
 	const struct task_struct *p = container_of(se, struct task_struct, se);
 
 	if (!se->on_rq || p->cpu != rq->cpu || se->cfs_rq != &rq->cfs)
-		return broken(c, "cpu %u: pid %d is in a tree it does not know of", rq->cpu, p->pid);
+		return broken(c, "cpu %u: pid %d is in a tree it does not know of", rq->cpu,
+			      p->pid);
 	if (p->on_rq != TASK_ON_RQ_QUEUED || p->sched_class != &fair_sched_class)
-		return broken(c, "cpu %u: pid %d is in the tree but not queued as fair", rq->cpu, p->pid);
+		return broken(c, "cpu %u: pid %d is in the tree but not queued as fair", rq->cpu,
+			      p->pid);
 	return true;
 }
 
@@ -77,7 +79,8 @@ static bool check_cfs(struct checker *c, struct rq *rq)
 	}
 	if (weight != cfs->load.weight || n != cfs->nr_running)
 		return broken(c, "cpu %u: load %llu of %u tasks, but %llu of %u queued", rq->cpu,
-			      (unsigned long long)cfs->load.weight, cfs->nr_running, (unsigned long long)weight, n);
+			      (unsigned long long)cfs->load.weight, cfs->nr_running,
+			      (unsigned long long)weight, n);
 	if ((s64)(cfs->min_vruntime - rq->checked_min_vruntime) < 0)
 		return broken(c, "cpu %u: min_vruntime fell", rq->cpu);
 	rq->checked_min_vruntime = cfs->min_vruntime;
@@ -94,12 +97,14 @@ static bool check_rt(struct checker *c, const struct rq *rq)
 			return broken(c, "cpu %u: RT bit %u lies", rq->cpu, prio);
 		list_for_each_entry(p, &rq->rt.queue[prio], rt.run_list) {
 			if (p->prio != (int)prio || p->cpu != rq->cpu || !p->rt.on_rq || !p->on_rq)
-				return broken(c, "cpu %u: pid %d is on the wrong RT list", rq->cpu, p->pid);
+				return broken(c, "cpu %u: pid %d is on the wrong RT list", rq->cpu,
+					      p->pid);
 			n++;
 		}
 	}
 	if (n != rq->rt.nr_running)
-		return broken(c, "cpu %u: %u RT tasks counted, %u queued", rq->cpu, rq->rt.nr_running, n);
+		return broken(c, "cpu %u: %u RT tasks counted, %u queued", rq->cpu,
+			      rq->rt.nr_running, n);
 	return true;
 }
 
@@ -108,14 +113,18 @@ static bool check_rq(struct checker *c, struct rq *rq)
 	u64 open = rq->clock - rq->curr->se.exec_start;
 
 	if (rq->nr_running != rq->cfs.nr_running + rq->rt.nr_running)
-		return broken(c, "cpu %u: %u running, but %u fair and %u RT", rq->cpu, rq->nr_running, rq->cfs.nr_running,
-			      rq->rt.nr_running);
+		return broken(c, "cpu %u: %u running, but %u fair and %u RT", rq->cpu,
+			      rq->nr_running, rq->cfs.nr_running, rq->rt.nr_running);
 	if (!rq->curr->on_cpu || rq->curr->cpu != rq->cpu)
-		return broken(c, "cpu %u: its current, pid %d, is not on it", rq->cpu, rq->curr->pid);
+		return broken(c, "cpu %u: its current, pid %d, is not on it", rq->cpu,
+			      rq->curr->pid);
 	if (rq->exec_ns + rq->idle_ns + open != rq->clock - rq->start_clock)
-		return broken(c, "cpu %u: executed %llu + idle %llu + open %llu is not the %llu ns that passed", rq->cpu,
-			      (unsigned long long)rq->exec_ns, (unsigned long long)rq->idle_ns, (unsigned long long)open,
-			      (unsigned long long)(rq->clock - rq->start_clock));
+		return broken(
+			c,
+			"cpu %u: executed %llu + idle %llu + open %llu is not the %llu ns that passed",
+			rq->cpu, (unsigned long long)rq->exec_ns, (unsigned long long)rq->idle_ns,
+			(unsigned long long)open,
+			(unsigned long long)(rq->clock - rq->start_clock));
 	return check_cfs(c, rq) && check_rt(c, rq);
 }
 
@@ -125,19 +134,21 @@ static bool check_children(struct checker *c, const struct task_struct *t)
 
 	list_for_each_entry(child, &t->children, sibling)
 		if (child->parent != t)
-			return broken(c, "pid %d is on the list of %d but its parent is %d", child->pid, t->pid,
-				      child->parent->pid);
+			return broken(c, "pid %d is on the list of %d but its parent is %d",
+				      child->pid, t->pid, child->parent->pid);
 	return true;
 }
 
-static bool check_process(struct checker *c, struct kernel *k, struct task_struct *leader, u32 *count)
+static bool check_process(struct checker *c, struct kernel *k, struct task_struct *leader,
+			  u32 *count)
 {
 	const struct task_struct *t = leader;
 	u32 n = 0;
 
 	do {
 		if (t->group_leader != leader || t->tgid != leader->pid)
-			return broken(c, "thread %d is in group %d by mistake", t->pid, leader->pid);
+			return broken(c, "thread %d is in group %d by mistake", t->pid,
+				      leader->pid);
 		if (!xa_load(&k->sched->pids, (u64)t->pid))
 			return broken(c, "pid %d is not found by its number", t->pid);
 		if (t->usage == 0)
@@ -148,7 +159,8 @@ static bool check_process(struct checker *c, struct kernel *k, struct task_struc
 		t = next_thread(t);
 	} while (t != leader);
 	if (n != leader->nr_threads)
-		return broken(c, "group %d counts %u threads, has %u", leader->pid, leader->nr_threads, n);
+		return broken(c, "group %d counts %u threads, has %u", leader->pid,
+			      leader->nr_threads, n);
 	*count += n;
 	return true;
 }
@@ -173,7 +185,8 @@ bool sched_check_text(struct kernel *k, char *buf, u64 size_bytes)
 	for (u32 i = 0; i < k->m->cfg.nr_cpus; i++) {
 		struct rq *rq = k->sched->rq[i];
 
-		if (test_bit(i, k->sched->online_mask) && !spin_is_locked(&rq->lock) && !check_rq(&c, rq))
+		if (test_bit(i, k->sched->online_mask) && !spin_is_locked(&rq->lock) &&
+		    !check_rq(&c, rq))
 			return false;
 	}
 	return spin_is_locked(&k->sched->tasklist_lock) || check_tree(&c, k);
@@ -215,9 +228,10 @@ char task_state_to_char(const struct task_struct *p)
 
 static int report_task(const struct task_struct *t, char *buf, u64 size)
 {
-	return scnprintf(buf, size, "pid %d %s: %c cpu %u prio %d switches %llu+%llu%s\n", t->pid, t->comm,
-			 task_state_to_char(t), t->cpu, t->prio, (unsigned long long)t->nvcsw,
-			 (unsigned long long)t->nivcsw, t->in_iowait ? " in I/O" : "");
+	return scnprintf(buf, size, "pid %d %s: %c cpu %u prio %d switches %llu+%llu%s\n", t->pid,
+			 t->comm, task_state_to_char(t), t->cpu, t->prio,
+			 (unsigned long long)t->nvcsw, (unsigned long long)t->nivcsw,
+			 t->in_iowait ? " in I/O" : "");
 }
 
 u64 sched_report(struct kernel *k, char *buf, u64 size)
@@ -228,15 +242,15 @@ u64 sched_report(struct kernel *k, char *buf, u64 size)
 	if (size)
 		buf[0] = 0;
 	list_for_each_entry(leader, &k->sched->tasks, tasks)
-		for_each_thread(leader, t)
-			len += (u64)report_task(t, buf + len, size - len);
+		for_each_thread(leader, t) len += (u64)report_task(t, buf + len, size - len);
 	for (u32 i = 0; i < k->m->cfg.nr_cpus; i++) {
 		const struct rq *rq = k->sched->rq[i];
 
 		if (rq->curr)
-			len += (u64)scnprintf(buf + len, size - len, "cpu %u: %s, %u runnable, clock %llu ns\n", i,
-					      rq->curr == rq->idle ? "idle" : rq->curr->comm, rq->nr_running,
-					      (unsigned long long)rq->clock);
+			len += (u64)scnprintf(buf + len, size - len,
+					      "cpu %u: %s, %u runnable, clock %llu ns\n", i,
+					      rq->curr == rq->idle ? "idle" : rq->curr->comm,
+					      rq->nr_running, (unsigned long long)rq->clock);
 	}
 	return len;
 }

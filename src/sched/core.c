@@ -248,7 +248,8 @@ static u32 select_task_rq(struct task_struct *p, u32 cpu, int wake_flags)
 		cpu = p->sched_class->select_task_rq(p, cpu, wake_flags);
 	else
 		cpu = fallback_rq(p);
-	if (unlikely(!cpumask_test(p->cpus_mask, cpu) || !test_bit(cpu, kern()->sched->online_mask)))
+	if (unlikely(!cpumask_test(p->cpus_mask, cpu) ||
+		     !test_bit(cpu, kern()->sched->online_mask)))
 		cpu = fallback_rq(p);
 	return cpu;
 }
@@ -525,7 +526,8 @@ static void switch_cpu_state(struct cpu *cpu, struct task_struct *prev, struct t
 	set_kernel_stack(cpu->kernel_percpu, next->thread.sp0_va);
 }
 
-static void switch_address_space(struct kernel *k, struct task_struct *prev, struct task_struct *next)
+static void switch_address_space(struct kernel *k, struct task_struct *prev,
+				 struct task_struct *next)
 {
 	next->active_mm = next->mm ? next->mm : prev->active_mm;
 	if (k->hooks.switch_mm)
@@ -555,7 +557,8 @@ void schedule_tail(void)
 
 static struct task_struct *pick_next_task(struct rq *rq, struct task_struct *prev)
 {
-	static const struct sched_class *const order[] = { &rt_sched_class, &fair_sched_class, &idle_sched_class };
+	static const struct sched_class *const order[] = { &rt_sched_class, &fair_sched_class,
+							   &idle_sched_class };
 	struct task_struct *p;
 
 	if (rq->nr_running == 0)
@@ -587,9 +590,10 @@ static void block_prev(struct rq *rq, struct task_struct *prev)
 
 static void schedule_debug(const struct rq *rq, const struct task_struct *prev)
 {
-	if (unlikely(prev != rq->curr || prev->stack != stack_here() || this_percpu()->preempt_count != 1))
-		machine_panic(rq->k->m, "scheduling while atomic: %s/%d, preempt_count %#x", prev->comm, prev->pid,
-			      this_percpu()->preempt_count);
+	if (unlikely(prev != rq->curr || prev->stack != stack_here() ||
+		     this_percpu()->preempt_count != 1))
+		machine_panic(rq->k->m, "scheduling while atomic: %s/%d, preempt_count %#x",
+			      prev->comm, prev->pid, this_percpu()->preempt_count);
 	stack_check();
 }
 
@@ -619,7 +623,8 @@ static void __schedule(bool preempt)
 		rq->curr = next;
 		assign_bit(rq->cpu, rq->k->sched->idle_mask, next == rq->idle);
 		sched_info_switch(rq, prev, next);
-		trace_sched_switch((u32)prev->pid, (u16)prev->prio, (u16)prev_state, (u32)next->pid, (u16)next->prio);
+		trace_sched_switch((u32)prev->pid, (u16)prev->prio, (u16)prev_state, (u32)next->pid,
+				   (u16)next->prio);
 		context_switch(rq, prev, next);
 	} else {
 		spin_unlock_irq(&rq->lock);

@@ -82,7 +82,8 @@ void thread_group_cputime_adjusted(struct task_struct *p, u64 *utime, u64 *stime
 	struct task_struct *leader = p->group_leader, *t;
 	u64 rtime = leader->dead_runtime, u = leader->dead_utime, s = leader->dead_stime;
 
-	for_each_thread(leader, t) {
+	for_each_thread(leader, t)
+	{
 		rtime += task_sched_runtime(t);
 		u += t->utime;
 		s += t->stime;
@@ -114,7 +115,8 @@ static u64 active_now(struct kernel *k)
 
 void calc_global_load(struct kernel *k, u64 now)
 {
-	static const u64 exp[3] = { 1884, 2014, 2037 }; /* e^(-5/60), e^(-5/300), e^(-5/900) in 1/2048 */
+	static const u64 exp[3] = { 1884, 2014,
+				    2037 }; /* e^(-5/60), e^(-5/300), e^(-5/900) in 1/2048 */
 	struct sched_root *root = k->sched;
 	u64 period = 5 * NSEC_PER_SEC + k->time->tick_ns;
 	u64 missed;
@@ -126,7 +128,8 @@ void calc_global_load(struct kernel *k, u64 now)
 	missed = min(missed, (u64)MAX_SAMPLES_MADE_UP);
 	for (u64 n = 0; n <= missed; n++)
 		for (int i = 0; i < 3; i++)
-			root->avenrun[i] = decay(root->avenrun[i], exp[i], n == missed ? active_now(k) : 0);
+			root->avenrun[i] =
+				decay(root->avenrun[i], exp[i], n == missed ? active_now(k) : 0);
 }
 
 void get_avenrun(struct kernel *k, u64 loads[3])

@@ -93,7 +93,8 @@ static struct task_struct *unlink_task(struct task_struct *t)
 	}
 	list_del_init(&t->thread_node);
 	add_thread_figures(leader, t);
-	if (leader->exit_state != EXIT_ZOMBIE || !thread_group_empty(leader) || !do_notify_parent(leader))
+	if (leader->exit_state != EXIT_ZOMBIE || !thread_group_empty(leader) ||
+	    !do_notify_parent(leader))
 		return NULL;
 	leader->exit_state = EXIT_DEAD;
 	return leader;
@@ -117,9 +118,7 @@ static struct task_struct *live_thread(const struct task_struct *t)
 {
 	struct task_struct *p;
 
-	for_each_thread(t->group_leader, p)
-		if (!(p->flags & PF_EXITING))
-			return p;
+	for_each_thread(t->group_leader, p) if (!(p->flags & PF_EXITING)) return p;
 	return NULL;
 }
 
@@ -139,7 +138,8 @@ static struct task_struct *find_reaper(struct task_struct *t)
 }
 
 /* One child to its new parent. Returns it when it is a zombie nobody will wait for: the caller releases it without the lock. */
-static struct task_struct *reparent_one(struct task_struct *t, struct task_struct *reaper, struct task_struct *child)
+static struct task_struct *reparent_one(struct task_struct *t, struct task_struct *reaper,
+					struct task_struct *child)
 {
 	struct kernel *k = kern();
 	bool same_group = reaper->group_leader == t->group_leader;
@@ -150,7 +150,8 @@ static struct task_struct *reparent_one(struct task_struct *t, struct task_struc
 		return NULL;
 	if (k->hooks.reparented)
 		k->hooks.reparented(child, t);
-	if (child->exit_state == EXIT_ZOMBIE && thread_group_empty(child) && do_notify_parent(child)) {
+	if (child->exit_state == EXIT_ZOMBIE && thread_group_empty(child) &&
+	    do_notify_parent(child)) {
 		child->exit_state = EXIT_DEAD;
 		return child;
 	}
@@ -166,7 +167,8 @@ static void forget_children(struct task_struct *t)
 
 		if (!none)
 			dead = reparent_one(t, find_reaper(t),
-					    list_first_entry(&t->children, struct task_struct, sibling));
+					    list_first_entry(&t->children, struct task_struct,
+							     sibling));
 		tasklist_unlock(flags);
 		if (dead)
 			release_task(dead);

@@ -472,8 +472,10 @@ static u32 wake_affine(const struct task_struct *p, u32 this_cpu_id, u32 prev)
 		return idle_cpu(prev) ? prev : this_cpu_id;
 	if (idle_cpu(prev))
 		return prev;
-	return cpu_rq(this_cpu_id)->cfs.load.weight + p->se.load.weight < cpu_rq(prev)->cfs.load.weight ? this_cpu_id :
-													     prev;
+	return cpu_rq(this_cpu_id)->cfs.load.weight + p->se.load.weight <
+			       cpu_rq(prev)->cfs.load.weight ?
+		       this_cpu_id :
+		       prev;
 }
 
 /* target if idle, else previous if idle, else the first idle CPU after target, else target. */

@@ -39,7 +39,8 @@ _Static_assert((PAGE_SIZE << THREAD_ORDER) == THREAD_SIZE, "simulated stack orde
 #define FCW_DEFAULT 0x37f
 #define MXCSR_DEFAULT 0x1f80
 /* Namespaces and what else later floors may add. */
-#define CLONE_ABSENT (CLONE_NEWNS | CLONE_PIDFD | CLONE_PTRACE | 0x7e000000u /* NEWCGROUP..NEWNET */)
+#define CLONE_ABSENT                                                                               \
+	(CLONE_NEWNS | CLONE_PIDFD | CLONE_PTRACE | 0x7e000000u /* NEWCGROUP..NEWNET */)
 
 int register_task_hooks(struct kernel *k, const struct task_hooks *hooks)
 {
@@ -67,7 +68,8 @@ static void hooks_unfork(const struct sched_root *root, struct task_struct *t, u
 			root->hooks[done]->unfork(t);
 }
 
-static int hooks_fork(const struct sched_root *root, const struct kernel_clone_args *args, struct task_struct *t)
+static int hooks_fork(const struct sched_root *root, const struct kernel_clone_args *args,
+		      struct task_struct *t)
 {
 	for (u32 i = 0; i < root->nr_hooks; i++) {
 		int err = root->hooks[i]->fork ? root->hooks[i]->fork(args, t) : 0;
@@ -303,7 +305,8 @@ static void copy_identity(const struct kernel_clone_args *args, struct task_stru
 		t->exit_signal = -1;
 		t->group_leader = get_task_struct(current->group_leader);
 	} else {
-		t->exit_signal = (args->flags & CLONE_PARENT) ? current->group_leader->exit_signal : args->exit_signal;
+		t->exit_signal = (args->flags & CLONE_PARENT) ? current->group_leader->exit_signal :
+								args->exit_signal;
 		t->group_leader = t;
 	}
 }
@@ -445,7 +448,10 @@ s32 kernel_clone(const struct kernel_clone_args *args)
 
 s32 user_mode_thread(void (*fn)(void *arg), void *arg, const char *name)
 {
-	struct kernel_clone_args args = { .fn = fn, .fn_arg = arg, .name = name, .exit_signal = 17 /* SIGCHLD */ };
+	struct kernel_clone_args args = { .fn = fn,
+					  .fn_arg = arg,
+					  .name = name,
+					  .exit_signal = 17 /* SIGCHLD */ };
 
 	return kernel_clone(&args);
 }

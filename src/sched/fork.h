@@ -30,18 +30,19 @@
 #endif
 
 struct kernel_clone_args {
-	u64 flags;	 /* CLONE_* without CSIGNAL */
-	int exit_signal; /* 0: none */
-	u64 stack;	 /* child's user RSP; 0: the parent's */
-	u64 tls;	 /* CLONE_SETTLS: child's FS base */
+	u64 flags;		   /* CLONE_* without CSIGNAL */
+	int exit_signal;	   /* 0: none */
+	u64 stack;		   /* child's user RSP; 0: the parent's */
+	u64 tls;		   /* CLONE_SETTLS: child's FS base */
 	u64 child_tid, parent_tid; /* user addresses for the SETTID and CLEARTID flags */
-	void (*fn)(void *arg); /* kernel threads, native tasks, user_mode_thread: what the bottom frame calls; NULL: return to CPL 3 */
+	void (*fn)(
+		void *arg); /* kernel threads, native tasks, user_mode_thread: what the bottom frame calls; NULL: return to CPL 3 */
 	void *fn_arg;
-	bool kthread;	 /* PF_KTHREAD: no user side, ever */
-	bool native;	 /* PF_NATIVE */
-	bool idle;	 /* an idle task: no pid, no parent's children list, no hooks */
+	bool kthread;	  /* PF_KTHREAD: no user side, ever */
+	bool native;	  /* PF_NATIVE */
+	bool idle;	  /* an idle task: no pid, no parent's children list, no hooks */
 	const char *name; /* NULL: the parent's comm */
-	void *embedder;	 /* kept in task->embedder */
+	void *embedder;	  /* kept in task->embedder */
 };
 
 /*
@@ -51,7 +52,8 @@ struct kernel_clone_args {
  */
 struct task_hooks {
 	const char *name;
-	int (*fork)(const struct kernel_clone_args *args, struct task_struct *child); /* 0 or -errno */
+	int (*fork)(const struct kernel_clone_args *args,
+		    struct task_struct *child); /* 0 or -errno */
 	void (*unfork)(struct task_struct *child);
 	void (*exec)(struct task_struct *task);
 	void (*exit)(struct task_struct *task);
@@ -79,8 +81,10 @@ void set_task_comm(struct task_struct *t, const char *name);
 
 /* --- kernel threads --- */
 /* Made, not running until wake_up_process(). fn's result is what kthread_stop returns. ERR_PTR as copy_process. May block. */
-struct task_struct *kthread_create(int (*fn)(void *arg), void *arg, const char *fmt, ...) __printf(3, 4);
-struct task_struct *kthread_run(int (*fn)(void *arg), void *arg, const char *fmt, ...) __printf(3, 4);
+struct task_struct *kthread_create(int (*fn)(void *arg), void *arg, const char *fmt, ...)
+	__printf(3, 4);
+struct task_struct *kthread_run(int (*fn)(void *arg), void *arg, const char *fmt, ...)
+	__printf(3, 4);
 /* Only on this CPU; before the first wake-up. */
 void kthread_bind(struct task_struct *t, unsigned cpu);
 bool kthread_should_stop(void);
@@ -117,11 +121,11 @@ struct task_rusage { /* of the process waited for and its own waited-for childre
 	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss_kb;
 };
 struct wait_opts {
-	s32 pid;	 /* > 0: that child; -1: any; 0: current's process group; < -1: group -pid */
-	u32 options;	 /* W* */
-	int status;	 /* out: wait status */
-	u32 uid;	 /* out: child's real uid (0 without credentials) */
-	s32 child_tgid;	 /* out */
+	s32 pid;	/* > 0: that child; -1: any; 0: current's process group; < -1: group -pid */
+	u32 options;	/* W* */
+	int status;	/* out: wait status */
+	u32 uid;	/* out: child's real uid (0 without credentials) */
+	s32 child_tgid; /* out */
 	struct task_rusage ru; /* out */
 };
 /* The child's pid, 0 (WNOHANG and none ready), -ECHILD, -ERESTARTSYS, -EINVAL. May block. */
@@ -138,7 +142,8 @@ void tasklist_unlock(u64 flags);
 struct task_struct *find_task_by_vpid(s32 nr);
 /* The same with a reference: safe to keep. */
 struct task_struct *find_get_task_by_vpid(s32 nr);
-struct list_head *task_list(void); /* of running kernel: heads `tasks` of all thread group leaders in creation order */
+struct list_head *task_list(
+	void); /* of running kernel: heads `tasks` of all thread group leaders in creation order */
 struct list_head *task_list_of(struct kernel *k);
 #define for_each_process(p) list_for_each_entry(p, task_list(), tasks)
 /* All threads of p's group; p must be its leader. Tasklist lock held. */
@@ -146,14 +151,19 @@ struct task_struct *next_thread(const struct task_struct *t);
 #define for_each_thread(leader, t)                                                                 \
 	for (struct task_struct *_first = ((t) = (leader)); (t);                                   \
 	     (t) = next_thread(t) == _first ? NULL : next_thread(t))
-#define for_each_process_thread(p, t) for_each_process(p) for_each_thread(p, t)
-u32 nr_processes(struct kernel *k); /* tasks that exist, zombies and threads counted, idle tasks not */
+#define for_each_process_thread(p, t)                                                              \
+	for_each_process(p)                                                                        \
+	for_each_thread(p, t)
+u32 nr_processes(
+	struct kernel *k); /* tasks that exist, zombies and threads counted, idle tasks not */
 u64 total_forks(struct kernel *k);
 s32 last_pid(struct kernel *k);
 struct task_struct *init_process(struct kernel *k); /* pid 1 or NULL */
 
 /* --- process groups and sessions: a number stays taken while a task, group or session has it. Tasklist lock held. --- */
-int set_task_pgid(struct task_struct *leader, s32 pgid); /* all threads; 0, -ENOMEM, -ESRCH (no such number in use, and not its own pid) */
+int set_task_pgid(
+	struct task_struct *leader,
+	s32 pgid); /* all threads; 0, -ENOMEM, -ESRCH (no such number in use, and not its own pid) */
 int set_task_sid(struct task_struct *leader, s32 sid);
 
 #endif

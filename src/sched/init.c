@@ -88,7 +88,8 @@ int sched_init(struct kernel *k)
 	spin_lock_init(&root->tasklist_lock);
 	sched_tunables_init(root, k->m->cfg.nr_cpus);
 	root->calc_load_update = 5 * NSEC_PER_SEC + k->time->tick_ns;
-	root->task_cache = kmem_cache_create("task_struct", sizeof(struct task_struct), 64, 0, NULL);
+	root->task_cache =
+		kmem_cache_create("task_struct", sizeof(struct task_struct), 64, 0, NULL);
 	err = root->task_cache ? init_queues(k) : -ENOMEM;
 	if (!err)
 		err = pid_init(k);

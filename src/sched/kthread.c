@@ -42,7 +42,9 @@ static void kthread_main(void *arg)
 static struct task_struct *create(int (*fn)(void *arg), void *arg, const char *name)
 {
 	struct kthread *kt = kzalloc(sizeof(*kt), GFP_KERNEL);
-	struct kernel_clone_args args = { .fn = kthread_main, .fn_arg = kt, .kthread = true, .name = name };
+	struct kernel_clone_args args = {
+		.fn = kthread_main, .fn_arg = kt, .kthread = true, .name = name
+	};
 	struct task_struct *t;
 
 	if (!kt)

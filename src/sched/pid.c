@@ -44,7 +44,8 @@ int pid_init(struct kernel *k)
 {
 	struct sched_root *root = k->sched;
 
-	root->pid_max = (s32)min(max((u32)PID_MAX_DEFAULT, PIDS_PER_CPU * k->m->cfg.nr_cpus), (u32)PID_MAX_LIMIT);
+	root->pid_max = (s32)min(max((u32)PID_MAX_DEFAULT, PIDS_PER_CPU * k->m->cfg.nr_cpus),
+				 (u32)PID_MAX_LIMIT);
 	root->pid_map = boot_alloc(k, BITS_TO_LONGS(PID_MAX_LIMIT) * sizeof(long));
 	root->pid_cache = kmem_cache_create("pid", sizeof(struct pid_entry), 0, 0, NULL);
 	if (!root->pid_map || !root->pid_cache)
@@ -60,7 +61,8 @@ static s32 next_free(struct sched_root *root)
 	u64 nr = start < max ? find_next_zero_bit(root->pid_map, max, start) : max;
 
 	if (nr >= max)
-		nr = find_next_zero_bit(root->pid_map, max, root->last_pid >= RESERVED_PIDS ? RESERVED_PIDS : 1);
+		nr = find_next_zero_bit(root->pid_map, max,
+					root->last_pid >= RESERVED_PIDS ? RESERVED_PIDS : 1);
 	return nr < max ? (s32)nr : -EAGAIN;
 }
 
@@ -177,8 +179,7 @@ int set_task_pgid(struct task_struct *leader, s32 pgid)
 	if (!entry || (!entry->pgrp_refs && pgid != leader->pid))
 		return -ESRCH;
 	entry->pgrp_refs++;
-	for_each_thread(leader, t)
-		t->pgid = pgid;
+	for_each_thread(leader, t) t->pgid = pgid;
 	drop_pgrp(old);
 	return 0;
 }
@@ -192,8 +193,7 @@ int set_task_sid(struct task_struct *leader, s32 sid)
 	if (!entry || (!entry->sid_refs && sid != leader->pid))
 		return -ESRCH;
 	entry->sid_refs++;
-	for_each_thread(leader, t)
-		t->sid = sid;
+	for_each_thread(leader, t) t->sid = sid;
 	drop_sid(old);
 	return 0;
 }

@@ -28,16 +28,20 @@
 #define INVERSE(w) ((u32)(((1ull << 32) + (w) / 2) / (w)))
 
 static const u32 prio_to_weight[40] = {
-	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991,
-	1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+	9548,  7620,  6100,  4904,  3906,  3121,  2501,	 1991,	1586,  1277,
+	1024,  820,   655,   526,   423,   335,	  272,	 215,	172,   137,
+	110,   87,    70,    56,    45,	   36,	  29,	 23,	18,    15,
 };
 static const u32 prio_to_inverse[40] = {
-	INVERSE(88761), INVERSE(71755), INVERSE(56483), INVERSE(46273), INVERSE(36291), INVERSE(29154), INVERSE(23254),
-	INVERSE(18705), INVERSE(14949), INVERSE(11916), INVERSE(9548), INVERSE(7620), INVERSE(6100), INVERSE(4904),
-	INVERSE(3906), INVERSE(3121), INVERSE(2501), INVERSE(1991), INVERSE(1586), INVERSE(1277), INVERSE(1024), INVERSE(820),
-	INVERSE(655), INVERSE(526), INVERSE(423), INVERSE(335), INVERSE(272), INVERSE(215), INVERSE(172), INVERSE(137),
-	INVERSE(110), INVERSE(87), INVERSE(70), INVERSE(56), INVERSE(45), INVERSE(36), INVERSE(29), INVERSE(23), INVERSE(18),
-	INVERSE(15),
+	INVERSE(88761), INVERSE(71755), INVERSE(56483), INVERSE(46273), INVERSE(36291),
+	INVERSE(29154), INVERSE(23254), INVERSE(18705), INVERSE(14949), INVERSE(11916),
+	INVERSE(9548),	INVERSE(7620),	INVERSE(6100),	INVERSE(4904),	INVERSE(3906),
+	INVERSE(3121),	INVERSE(2501),	INVERSE(1991),	INVERSE(1586),	INVERSE(1277),
+	INVERSE(1024),	INVERSE(820),	INVERSE(655),	INVERSE(526),	INVERSE(423),
+	INVERSE(335),	INVERSE(272),	INVERSE(215),	INVERSE(172),	INVERSE(137),
+	INVERSE(110),	INVERSE(87),	INVERSE(70),	INVERSE(56),	INVERSE(45),
+	INVERSE(36),	INVERSE(29),	INVERSE(23),	INVERSE(18),	INVERSE(15),
 };
 
 void set_load_weight(struct task_struct *p)
@@ -45,10 +49,12 @@ void set_load_weight(struct task_struct *p)
 	int nice_index = p->static_prio - MAX_RT_PRIO;
 
 	if (task_has_idle_policy(p)) {
-		p->se.load = (struct load_weight){ scale_load(WEIGHT_IDLEPRIO), INVERSE(WEIGHT_IDLEPRIO) };
+		p->se.load = (struct load_weight){ scale_load(WEIGHT_IDLEPRIO),
+						   INVERSE(WEIGHT_IDLEPRIO) };
 		return;
 	}
-	p->se.load = (struct load_weight){ scale_load(prio_to_weight[nice_index]), prio_to_inverse[nice_index] };
+	p->se.load = (struct load_weight){ scale_load(prio_to_weight[nice_index]),
+					   prio_to_inverse[nice_index] };
 }
 
 static void update_inverse(struct load_weight *lw)
@@ -110,7 +116,8 @@ struct sched_tunables *sched_tunables(struct kernel *k)
 
 static int normal_prio(u32 policy, u32 rt_priority, int static_prio)
 {
-	return policy == SCHED_FIFO || policy == SCHED_RR ? MAX_RT_PRIO - 1 - (int)rt_priority : static_prio;
+	return policy == SCHED_FIFO || policy == SCHED_RR ? MAX_RT_PRIO - 1 - (int)rt_priority :
+							    static_prio;
 }
 
 /* Take p off for a change (P1, P2), and put it back. */
@@ -182,7 +189,8 @@ static void apply_attr(struct task_struct *p, const struct sched_attr *attr)
 	set_load_weight(p);
 }
 
-static void class_or_prio_changed(struct rq *rq, struct task_struct *p, const struct sched_class *old_class, int old_prio)
+static void class_or_prio_changed(struct rq *rq, struct task_struct *p,
+				  const struct sched_class *old_class, int old_prio)
 {
 	if (p->sched_class != old_class) {
 		if (old_class->switched_from)

@@ -23,7 +23,8 @@
 
 #define STATUS_STOPPED(sig) ((sig) << 8 | 0x7f)
 #define STATUS_CONTINUED 0xffff
-#define VALID_OPTIONS (WNOHANG | WUNTRACED | WCONTINUED | WEXITED | WNOWAIT | __WNOTHREAD | __WALL | __WCLONE)
+#define VALID_OPTIONS                                                                              \
+	(WNOHANG | WUNTRACED | WCONTINUED | WEXITED | WNOWAIT | __WNOTHREAD | __WALL | __WCLONE)
 #define SIGCHLD_NR 17
 
 static bool pid_matches(const struct wait_opts *wo, const struct task_struct *p)
@@ -111,7 +112,8 @@ static bool consider(struct wait_opts *wo, struct task_struct *p, struct task_st
 }
 
 /* Look through one thread's children. 1: found one that is ready; 0: there are some to wait for; -ECHILD: none matches. */
-static int scan_children(struct wait_opts *wo, struct task_struct *thread, struct task_struct **release)
+static int scan_children(struct wait_opts *wo, struct task_struct *thread,
+			 struct task_struct **release)
 {
 	struct task_struct *p;
 	int ret = -ECHILD;
@@ -135,7 +137,8 @@ static int scan(struct wait_opts *wo, struct task_struct **release)
 	if (wo->options & __WNOTHREAD) {
 		ret = scan_children(wo, current, release);
 	} else {
-		for_each_thread(current->group_leader, t) {
+		for_each_thread(current->group_leader, t)
+		{
 			int r = scan_children(wo, t, release);
 
 			if (r != -ECHILD)

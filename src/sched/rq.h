@@ -33,9 +33,9 @@
 
 /* CFS: tasks by virtual runtime. The running task is not in the tree but counts in load and nr_running. */
 struct cfs_rq {
-	struct load_weight load;       /* of all on_rq entities */
+	struct load_weight load; /* of all on_rq entities */
 	u32 nr_running;
-	u64 min_vruntime;	       /* never goes back */
+	u64 min_vruntime; /* never goes back */
 	struct rb_root_cached timeline;
 	struct sched_entity *curr, *last, *next, *skip;
 };
@@ -49,16 +49,17 @@ struct rt_rq {
 
 struct rq {
 	spinlock_t lock;
-	u32 cpu; /* [I] */
+	u32 cpu;	  /* [I] */
 	struct kernel *k; /* [I] */
 	u32 nr_running;	  /* of all classes, idle not counted [q] */
 	struct task_struct *curr, *idle;
 	struct task_struct *switch_prev; /* who was left by the switch under way [o] */
 	struct cfs_rq cfs;
 	struct rt_rq rt;
-	u64 clock;	  /* ns, never goes back [q] */
-	u64 start_clock;  /* when the CPU joined */
-	u64 exec_ns, idle_ns; /* accounted so far; with curr's unaccounted part they make clock - start_clock */
+	u64 clock;	 /* ns, never goes back [q] */
+	u64 start_clock; /* when the CPU joined */
+	u64 exec_ns,
+		idle_ns; /* accounted so far; with curr's unaccounted part they make clock - start_clock */
 	s64 nr_uninterruptible; /* summed over CPUs it is true */
 	u32 nr_iowait;
 	u64 nr_switches, nr_wakeups, nr_migrations_in, ticks, yields, run_delay_ns, pcount;
@@ -100,8 +101,8 @@ struct pid_entry; /* pid.c */
 struct kmem_cache;
 
 struct sched_root {
-	struct rq **rq; /* by CPU */
-	unsigned long idle_mask[1024 / BITS_PER_LONG]; /* CPUs that run their idle task */
+	struct rq **rq;					 /* by CPU */
+	unsigned long idle_mask[1024 / BITS_PER_LONG];	 /* CPUs that run their idle task */
 	unsigned long online_mask[1024 / BITS_PER_LONG]; /* CPUs with sched_init_cpu done */
 	struct sched_tunables tune;
 	struct kmem_cache *task_cache, *pid_cache;
@@ -113,7 +114,7 @@ struct sched_root {
 	unsigned long *pid_map; /* taken numbers [t] */
 	s32 pid_max, last_pid;
 	u64 next_seq, total_forks;
-	u32 nr_tasks; /* not idle tasks, zombies counted [t] */
+	u32 nr_tasks;		  /* not idle tasks, zombies counted [t] */
 	struct task_struct *init; /* pid 1 */
 	struct task_stats *stats_first, *stats_last;
 	struct task_stats *stats_chunk; /* records not yet used */

@@ -130,7 +130,8 @@ static u32 select_task_rq_rt(struct task_struct *p, u32 prev, int wake_flags)
 		return prev;
 	for (u32 c = 0; c < nr_cpu_ids(); c++)
 		if (test_bit(c, root->online_mask) && cpumask_test(p->cpus_mask, c) &&
-		    (!cpumask_test(p->cpus_mask, best) || cpu_rq(c)->curr->prio > cpu_rq(best)->curr->prio))
+		    (!cpumask_test(p->cpus_mask, best) ||
+		     cpu_rq(c)->curr->prio > cpu_rq(best)->curr->prio))
 			best = c;
 	return best;
 }

@@ -45,7 +45,7 @@ static inline void set_current_state(u32 state)
 #define WF_MIGRATED 0x20
 /* Make p runnable if its state is in `state`. True when it was asleep and is runnable now. Any context; takes pi and run-queue locks. */
 bool try_to_wake_up(struct task_struct *p, unsigned state, int wake_flags);
-bool wake_up_process(struct task_struct *p);		 /* TASK_NORMAL */
+bool wake_up_process(struct task_struct *p);		   /* TASK_NORMAL */
 bool wake_up_state(struct task_struct *p, unsigned state); /* exactly these states */
 void wake_up_new_task(struct task_struct *p);
 /* Wait until p is off every CPU and asleep in a state of match_state (0: any); for kthread_bind and tests. May block. */
@@ -102,7 +102,7 @@ void task_cputime_adjusted(struct task_struct *p, u64 *utime, u64 *stime);
 void thread_group_cputime_adjusted(struct task_struct *p, u64 *utime, u64 *stime);
 
 /* --- looking --- */
-u32 nr_running(struct kernel *k);	 /* over all CPUs */
+u32 nr_running(struct kernel *k); /* over all CPUs */
 u64 nr_context_switches(struct kernel *k);
 u32 nr_iowait(struct kernel *k);
 u64 cpu_idle_ns(struct kernel *k, unsigned cpu);
@@ -130,7 +130,8 @@ struct sched_tunables {
 	u64 latency, min_granularity, wakeup_granularity, idle_min_granularity, migration_cost;
 	u32 nr_latency;
 	u32 rr_timeslice_ms;
-	bool gentle_fair_sleepers, start_debit, wakeup_preemption, child_runs_first, last_buddy, next_buddy;
+	bool gentle_fair_sleepers, start_debit, wakeup_preemption, child_runs_first, last_buddy,
+		next_buddy;
 };
 struct sched_tunables *sched_tunables(struct kernel *k);
 

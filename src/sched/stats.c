@@ -89,7 +89,8 @@ void stats_close(struct task_struct *p)
 	p->stats = NULL;
 }
 
-void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct task_stats *s), void *arg)
+void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct task_stats *s),
+			  void *arg)
 {
 	for (struct task_stats *s = k->sched->stats_first; s; s = s->next) {
 		if (s->task)
@@ -108,9 +109,16 @@ void sched_cpu_stats(struct kernel *k, unsigned cpu, struct cpu_stats *out)
 	const struct rq *rq = k->sched->rq[cpu];
 
 	*out = (struct cpu_stats){
-		.now_ns = rq->clock, .exec_ns = rq->exec_ns, .idle_ns = rq->idle_ns, .nr_switches = rq->nr_switches,
-		.nr_wakeups = rq->nr_wakeups, .nr_migrations_in = rq->nr_migrations_in, .ticks = rq->ticks,
-		.yields = rq->yields, .run_delay_ns = rq->run_delay_ns, .pcount = rq->pcount,
+		.now_ns = rq->clock,
+		.exec_ns = rq->exec_ns,
+		.idle_ns = rq->idle_ns,
+		.nr_switches = rq->nr_switches,
+		.nr_wakeups = rq->nr_wakeups,
+		.nr_migrations_in = rq->nr_migrations_in,
+		.ticks = rq->ticks,
+		.yields = rq->yields,
+		.run_delay_ns = rq->run_delay_ns,
+		.pcount = rq->pcount,
 	};
 }
 

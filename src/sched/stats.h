@@ -11,7 +11,7 @@ struct task_stats {
 	struct task_stats *next;  /* by creation */
 	struct task_struct *task; /* NULL once it is gone: the figures below are final */
 	u64 seq;		  /* creation number, 1.. */
-	s32 pid, tgid, ppid; /* ppid: at birth */
+	s32 pid, tgid, ppid;	  /* ppid: at birth */
 	char comm[TASK_COMM_LEN];
 	bool kthread, exited;
 	int exit_code;
@@ -23,16 +23,17 @@ struct task_stats {
 };
 
 struct cpu_stats {
-	u64 now_ns;	   /* the run queue's clock */
-	u64 exec_ns;	   /* by tasks that are not idle */
-	u64 idle_ns;	   /* by the idle task */
+	u64 now_ns;  /* the run queue's clock */
+	u64 exec_ns; /* by tasks that are not idle */
+	u64 idle_ns; /* by the idle task */
 	u64 nr_switches, nr_wakeups, nr_migrations_in, ticks, yields;
 	u64 run_delay_ns, pcount;
 };
 
 /* Call fn(arg, record) for every task ever made, in the order of creation; live ones with figures up to their last accounting. The record is
  * valid during the call. Any stack; charges nothing. */
-void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct task_stats *s), void *arg);
+void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct task_stats *s),
+			  void *arg);
 /* Records that could not be kept because the arena was used up. */
 u64 sched_stats_dropped(struct kernel *k);
 void sched_cpu_stats(struct kernel *k, unsigned cpu, struct cpu_stats *out);

@@ -74,11 +74,11 @@ struct load_weight {
 };
 
 struct sched_entity {
-	struct load_weight load; /* [q] */
-	struct rb_node run_node; /* [q] */
-	u8 on_rq;		 /* [q] */
+	struct load_weight load;				 /* [q] */
+	struct rb_node run_node;				 /* [q] */
+	u8 on_rq;						 /* [q] */
 	u64 exec_start, sum_exec_runtime, prev_sum_exec_runtime; /* ns [q] */
-	u64 vruntime;		 /* ns of nice-0 time [q] */
+	u64 vruntime;						 /* ns of nice-0 time [q] */
 	u64 nr_migrations;
 	struct cfs_rq *cfs_rq;
 };
@@ -90,16 +90,16 @@ struct sched_rt_entity {
 	bool on_rq;
 };
 
-struct sched_info { /* as /proc/<pid>/schedstat */
+struct sched_info {					  /* as /proc/<pid>/schedstat */
 	u64 pcount, run_delay, last_arrival, last_queued; /* ns */
 };
 
 /* What the context switch saves besides the C stack. */
 struct thread_struct {
 	u64 fsbase, gsbase;
-	u64 sp0_va;	   /* simulated kernel stack top (direct map) */
-	u64 sp, ip;	   /* simulated RSP and RIP while switched out */
-	struct fpu fpu;	   /* user x87/SSE state while not loaded */
+	u64 sp0_va;	/* simulated kernel stack top (direct map) */
+	u64 sp, ip;	/* simulated RSP and RIP while switched out */
+	struct fpu fpu; /* user x87/SSE state while not loaded */
 };
 
 /* How an interrupted call goes on after a signal without handler: restart_syscall(2) calls fn. */
@@ -111,13 +111,13 @@ struct restart_block {
 };
 
 struct task_struct {
-	u32 state;	   /* __state [q][w] */
-	u32 flags;	   /* PF_* [s] */
-	struct stack *stack; /* the C stack [I] */
+	u32 state;		  /* __state [q][w] */
+	u32 flags;		  /* PF_* [s] */
+	struct stack *stack;	  /* the C stack [I] */
 	struct page *kstack_page; /* simulated kernel stack, order 2 [I] */
-	u32 cpu;	   /* [q] */
-	u8 on_cpu;	   /* running on task->cpu */
-	u8 on_rq;	   /* [q] */
+	u32 cpu;		  /* [q] */
+	u8 on_cpu;		  /* running on task->cpu */
+	u8 on_rq;		  /* [q] */
 	u8 sched_reset_on_fork;
 	int prio, static_prio, normal_prio; /* [q] */
 	u32 rt_priority, policy;
@@ -128,19 +128,19 @@ struct task_struct {
 	u64 cpus_mask[1024 / 64]; /* allowed CPUs [q] */
 	u32 nr_cpus_allowed;
 	u64 nvcsw, nivcsw;
-	u64 utime, stime;  /* ns */
-	u64 start_time;	   /* ns */
-	struct list_head tasks;	/* all processes, by creation [t] */
+	u64 utime, stime;	      /* ns */
+	u64 start_time;		      /* ns */
+	struct list_head tasks;	      /* all processes, by creation [t] */
 	struct list_head thread_node; /* [t] */
 
 	struct mm_struct *mm, *active_mm;
 
-	u32 exit_state;	   /* [t] */
+	u32 exit_state; /* [t] */
 	int exit_code, exit_signal;
-	s32 pid, tgid;	   /* [I] */
+	s32 pid, tgid;						 /* [I] */
 	struct task_struct *real_parent, *parent, *group_leader; /* [t] */
 	struct list_head children, sibling;			 /* [t] */
-	s32 pgid, sid;	   /* [t] */
+	s32 pgid, sid;						 /* [t] */
 	u64 set_child_tid, clear_child_tid;
 	struct completion *vfork_done;
 	char comm[TASK_COMM_LEN];
@@ -152,42 +152,44 @@ struct task_struct {
 	struct cred *cred;
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
-	u64 blocked, saved_sigmask; /* signal n is bit n-1 [s] */
+	u64 blocked, saved_sigmask;	  /* signal n is bit n-1 [s] */
 	bool restore_sigmask, sigpending; /* sigpending: TIF_SIGPENDING */
 	struct list_head pending_signals; /* private queue */
 	u64 pending_mask;
 	u64 sas_ss_sp, sas_ss_size;
 
 	struct thread_struct thread;
-	void (*kthread_fn)(void *arg); /* kernel threads and native programs: what the bottom frame calls */
+	void (*kthread_fn)(
+		void *arg); /* kernel threads and native programs: what the bottom frame calls */
 	void *kthread_arg;
-	u64 usage;	   /* references */
+	u64 usage;	    /* references */
 	spinlock_t pi_lock; /* serialises wake-ups of this task; taken before a run queue's */
-	u32 wake_cpu;	   /* where it last ran: what a wake-up prefers [w] */
-	u32 on_cpu_waiter; /* CPU index + 1 that spins until on_cpu falls [w] */
+	u32 wake_cpu;	    /* where it last ran: what a wake-up prefers [w] */
+	u32 on_cpu_waiter;  /* CPU index + 1 that spins until on_cpu falls [w] */
 	bool in_iowait;
 	bool kstack_released; /* C and simulated stacks are gone: it has switched away for good */
-	u64 seq;	   /* creation number, 1.. [I] */
-	struct task_stats *stats; /* its record, kept after it is gone */
-	struct kthread *kthread; /* kernel threads made by kthread_create */
+	u64 seq;	      /* creation number, 1.. [I] */
+	struct task_stats *stats;	    /* its record, kept after it is gone */
+	struct kthread *kthread;	    /* kernel threads made by kthread_create */
 	struct restart_block restart_block; /* [s] */
 	/* The thread group; meaningful in the leader only. */
 	wait_queue_head_t wait_chldexit; /* parents wait here */
-	u32 nr_threads;	   /* linked in thread_node, the leader counted [t] */
-	u32 nr_live;	   /* of those, not yet past exit [t] */
+	u32 nr_threads;			 /* linked in thread_node, the leader counted [t] */
+	u32 nr_live;			 /* of those, not yet past exit [t] */
 	bool is_child_subreaper;
-	bool group_exit;   /* exit_group(2) or a fatal signal: every thread exits with group_exit_code */
+	bool group_exit; /* exit_group(2) or a fatal signal: every thread exits with group_exit_code */
 	int group_exit_code;
 	int group_stop_code; /* stopped by this signal and not yet reported to wait(WUNTRACED); 0: none [t] */
-	bool group_continued; /* continued and not yet reported to wait(WCONTINUED) [t] */
+	bool group_continued;	      /* continued and not yet reported to wait(WCONTINUED) [t] */
 	u64 prev_utime, prev_stime;   /* what was reported last, so that it never falls [t] */
 	u64 prev_gutime, prev_gstime; /* the same for the group (leader) [t] */
-	u64 dead_utime, dead_stime, dead_runtime, dead_min_flt, dead_maj_flt, dead_nvcsw, dead_nivcsw; /* of threads already released: ns [t] */
+	u64 dead_utime, dead_stime, dead_runtime, dead_min_flt, dead_maj_flt, dead_nvcsw,
+		dead_nivcsw; /* of threads already released: ns [t] */
 	u64 cutime, cstime, cmin_flt, cmaj_flt, cnvcsw, cnivcsw; /* of children waited for [t] */
 	u64 uaccess_fault; /* nonzero: RIP fixup taken by the last user access [s] */
 	u64 maj_flt, min_flt;
 	u64 robust_list;
-	void *embedder;	   /* native tasks: the API's record */
+	void *embedder; /* native tasks: the API's record */
 };
 
 /* The running task: a mask of the stack pointer. */

@@ -53,9 +53,9 @@ int woken_wake_function(wait_queue_entry_t *entry, unsigned mode, int flags, voi
 void add_wait_queue(wait_queue_head_t *wq, wait_queue_entry_t *entry);
 void add_wait_queue_exclusive(wait_queue_head_t *wq, wait_queue_entry_t *entry);
 void remove_wait_queue(wait_queue_head_t *wq, wait_queue_entry_t *entry);
-void __add_wait_queue(wait_queue_head_t *wq, wait_queue_entry_t *entry);	   /* lock held */
+void __add_wait_queue(wait_queue_head_t *wq, wait_queue_entry_t *entry);	    /* lock held */
 void __add_wait_queue_entry_tail(wait_queue_head_t *wq, wait_queue_entry_t *entry); /* lock held */
-void __remove_wait_queue(wait_queue_head_t *wq, wait_queue_entry_t *entry);	   /* lock held */
+void __remove_wait_queue(wait_queue_head_t *wq, wait_queue_entry_t *entry);	    /* lock held */
 
 /* Queue (if not queued) and set current's state; then test the condition. */
 void prepare_to_wait(wait_queue_head_t *wq, wait_queue_entry_t *entry, unsigned state);
@@ -70,7 +70,8 @@ long wait_woken(wait_queue_entry_t *entry, unsigned state, long timeout);
 
 /* Wake every non-exclusive waiter and nr exclusive ones (0: all) whose state is in mode. Any context. Returns exclusive wake-ups left. */
 int __wake_up(wait_queue_head_t *wq, unsigned mode, int nr, void *key);
-int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr, void *key); /* wq->lock held */
+int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr,
+			 void *key); /* wq->lock held */
 
 #define WAKE_NORMAL 3u /* TASK_NORMAL */
 #define WAKE_INTERRUPTIBLE 1u
@@ -85,7 +86,8 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr, void *key
 #define wake_up_interruptible_sync(wq) __wake_up(wq, WAKE_INTERRUPTIBLE, 1, NULL)
 /* key: the poll events that became true. */
 #define wake_up_poll(wq, mask) __wake_up(wq, WAKE_NORMAL, 1, (void *)(uintptr_t)(mask))
-#define wake_up_interruptible_poll(wq, mask) __wake_up(wq, WAKE_INTERRUPTIBLE, 1, (void *)(uintptr_t)(mask))
+#define wake_up_interruptible_poll(wq, mask)                                                       \
+	__wake_up(wq, WAKE_INTERRUPTIBLE, 1, (void *)(uintptr_t)(mask))
 #define wake_up_interruptible_sync_poll(wq, mask) wake_up_interruptible_poll(wq, mask)
 
 /* The loop behind wait_event*: these need sched/sched.h where they are used. wq is the head itself, as in Linux. */
@@ -112,7 +114,8 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr, void *key
 #define wait_event(wq, condition)                                                                  \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
-			(void)___wait_event(wq, condition, TASK_UNINTERRUPTIBLE, 0, 0, schedule()); \
+			(void)___wait_event(wq, condition, TASK_UNINTERRUPTIBLE, 0, 0,             \
+					    schedule());                                           \
 	} while (0)
 #define wait_event_interruptible(wq, condition)                                                    \
 	((condition) ? 0 : (int)___wait_event(wq, condition, TASK_INTERRUPTIBLE, 0, 0, schedule()))
@@ -131,7 +134,8 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr, void *key
 	({                                                                                         \
 		long _wtimeout = (timeout), _wret = _wtimeout;                                     \
 		if (!___wait_timed_out(condition))                                                 \
-			_wret = ___wait_event(wq, ___wait_timed_out(condition), TASK_UNINTERRUPTIBLE, 0, _wtimeout, \
+			_wret = ___wait_event(wq, ___wait_timed_out(condition),                    \
+					      TASK_UNINTERRUPTIBLE, 0, _wtimeout,                  \
 					      _wret = schedule_timeout(_wret));                    \
 		_wret;                                                                             \
 	})
@@ -139,7 +143,8 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr, void *key
 	({                                                                                         \
 		long _wtimeout = (timeout), _wret = _wtimeout;                                     \
 		if (!___wait_timed_out(condition))                                                 \
-			_wret = ___wait_event(wq, ___wait_timed_out(condition), TASK_INTERRUPTIBLE, 0, _wtimeout, \
+			_wret = ___wait_event(wq, ___wait_timed_out(condition),                    \
+					      TASK_INTERRUPTIBLE, 0, _wtimeout,                    \
 					      _wret = schedule_timeout(_wret));                    \
 		_wret;                                                                             \
 	})

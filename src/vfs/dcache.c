@@ -380,6 +380,8 @@ void d_exchange(struct dentry *dentry, struct dentry *target)
 	target->d_seq = seq;
 	if (dentry->d_child.next == &target->d_child) {
 		list_move(&dentry->d_child, &target->d_child);
+	} else if (target->d_child.next == &dentry->d_child) {
+		list_move(&target->d_child, &dentry->d_child);
 	} else {
 		struct list_head *after = dentry->d_child.prev;
 

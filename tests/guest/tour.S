@@ -49,6 +49,8 @@ _start:
 	js	bad4
 	jz	child
 	movl	%eax, %r12d
+	movl	fds+4(%rip), %edi	/* so that a child that dies early is an end of file */
+	sys	3
 	movl	fds(%rip), %edi
 	leaq	byte(%rip), %rsi
 	movl	$1, %edx

@@ -22,6 +22,8 @@ struct log {
 	struct note note[64];
 	unsigned n, most;
 	u64 period; /* TIMER comes again so many cycles later */
+	u8 cpl;	    /* where the guest begins; machine_call begins at CPL 0 with IF=0 */
+	u64 rflags;
 };
 
 static struct log *log_of(struct cpu *cpu)
@@ -137,6 +139,8 @@ static void run_until_noted(void *arg)
 {
 	struct log *l = arg;
 
+	cpu_set_cpl(this_cpu(), l->cpl);
+	cpu_set_rflags(this_cpu(), l->rflags);
 	while (l->n < l->most)
 		cpu_run(this_cpu());
 }
@@ -147,6 +151,8 @@ static void prepare(struct log *l, const char *profile, const u8 *code, size_t n
 	memset(l, 0, sizeof(*l));
 	guest_create(&l->g, profile, 1);
 	l->g.m->kernel = l;
+	l->cpl = cpl;
+	l->rflags = FLAG_FIXED;
 	lay_tables(&l->g);
 	guest_write(&l->g, cpl ? CODE : KCODE, code, n);
 	guest_reset(&l->g, cpl ? CODE : KCODE, cpl);
@@ -177,7 +183,7 @@ static void run_timer(struct log *l, const char *profile, u64 pool_bytes)
 	l->period = 97;
 	l->g.cpu->r[RCX] = 7;
 	l->g.cpu->r[RDX] = DATA + 0x1000;
-	cpu_set_rflags(l->g.cpu, FLAG_FIXED | FLAG_IF);
+	l->rflags |= FLAG_IF;
 	lapic_write(l->g.cpu, APIC_TMICT, 1000);
 	run_noted(l, 40);
 }
@@ -208,7 +214,7 @@ static void interrupt_comes_at_the_first_instruction_at_or_after_its_time(void *
 
 	(void)state;
 	prepare(&l, "zero", spin, sizeof(spin), 3);
-	cpu_set_rflags(l.g.cpu, FLAG_FIXED | FLAG_IF);
+	l.rflags |= FLAG_IF;
 	lapic_write(l.g.cpu, APIC_TMICT, 12345);
 	at = l.g.cpu->lapic.timer.time;
 	run_noted(&l, 1);

@@ -86,7 +86,8 @@ static void disturb_host(struct prng *g, struct host_env *e)
 	memcpy(e->x87, e->saved_x87, sizeof(e->x87));
 	e->mxcsr = e->saved_mxcsr;
 	if (rnd(g, 2)) {
-		e->mxcsr = (u32)rnd(g, 512) << 7 | (rnd(g, 2) ? 0x1f80u : 0);
+		e->mxcsr = (u32)rnd(g, 512) << 7;
+		e->mxcsr |= rnd(g, 2) ? 0x1f80u : 0;
 		e->mxcsr |= (u32)rnd(g, 64);
 		e->x87[0] = (e->x87[0] & ~0xf3fu) | (u32)rnd(g, 4) << 10 | 0x300;
 		e->x87[0] |= rnd(g, 2) ? 0x3f : (u32)rnd(g, 64);
@@ -489,7 +490,7 @@ static void software_results_never_change(void **state)
 		for (unsigned i = 0; i < 176; i++)
 			fold = (fold ^ s.fx[i]) * 0x100000001b3ull;
 	}
-	if (fold != 0x165c37dff3bf6204ull)
+	if (fold != 0xe20c9d1b338cb9d9ull)
 		fail_msg("fold of 5000 results is %016llx", (unsigned long long)fold);
 }
 

@@ -194,7 +194,7 @@ static void step_mmap(struct step *s)
 
 	random_range(s->rng, &first, &pages);
 	if (how ==
-	    0) { /* anywhere: what does not fit in the window must go where the model says, and goes away again */
+	    0) { /* anywhere; what falls outside the window goes away again */
 		want = model_place(s->md, pages);
 		at = vm_mmap_pgoff(NULL, 0, pages * (u64)PAGE_SIZE, prot, kind | MAP_ANONYMOUS, 0);
 		CHECK(at == (s64)WIN_START + want * (s64)PAGE_SIZE);
@@ -608,8 +608,10 @@ static void maps_text_is_linux_layout(void **state)
 		t.buf,
 		"00400000-00402000 r-xp 00000000 00:00 0 \n"
 		"00602000-00604000 rw-p 00000000 00:00 0                                  [heap]\n"
-		"7f0000000000-7f0000001000 ---s 00000000 00:00 0                          /dev/zero (deleted)\n"
-		"7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]\n");
+		"7f0000000000-7f0000001000 ---s 00000000 00:00 0                          "
+		"/dev/zero (deleted)\n"
+		"7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          "
+		"[stack]\n");
 	fixture_destroy(&f);
 }
 

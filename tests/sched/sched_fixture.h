@@ -30,7 +30,8 @@ static inline u64 *sf_table(void)
 /* The physical address of a PML4 that maps [0, phys_end) at DIRECT_MAP_BASE and two pages of gates. */
 static inline u64 sf_page_tables(struct machine *m)
 {
-	u64 *pml4 = sf_table(), *direct = sf_table(), *image = sf_table(), *pd = sf_table(), *pt = sf_table();
+	u64 *pml4 = sf_table(), *direct = sf_table(), *image = sf_table(), *pd = sf_table(),
+	    *pt = sf_table();
 
 	for (u64 g = 0; g << 30 < m->phys_end; g++)
 		direct[g] = g << 30 | PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS | PTE_G | PTE_NX;
@@ -48,7 +49,8 @@ static inline void sf_boot_cpu(struct kernel *k, unsigned i, u64 cr3)
 	struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 1);
 
 	CHECK(page);
-	cpu_long_mode(k->m->cpu[i], cr3, pa_to_va(page_to_pa(page)) + 8192, gate_va(k->m, GATE_KERNEL_TEXT));
+	cpu_long_mode(k->m->cpu[i], cr3, pa_to_va(page_to_pa(page)) + 8192,
+		      gate_va(k->m, GATE_KERNEL_TEXT));
 	CHECK(irq_init_cpu(k, i, page_address(page), pa_to_va(page_to_pa(page))) == 0);
 	CHECK(sched_init_cpu(k, i) == 0);
 }
@@ -66,7 +68,8 @@ static inline void sf_boot(void *arg)
 		sf_boot_cpu(f->k, i, cr3);
 }
 
-static inline void sched_fixture_config(struct fixture *f, const struct machine_config *cfg, bool checks)
+static inline void sched_fixture_config(struct fixture *f, const struct machine_config *cfg,
+					bool checks)
 {
 	struct kernel_params params = { .hz = 1000, .epoch_s = 1700000000, .debug_checks = checks };
 
@@ -129,7 +132,8 @@ static inline void burn_until(u64 ns)
 }
 
 /* A started kernel thread with nice and policy; panics when it cannot be had. */
-static inline struct task_struct *sf_thread(int (*fn)(void *), void *arg, const char *name, int nice, int policy, int prio, int cpu)
+static inline struct task_struct *sf_thread(int (*fn)(void *), void *arg, const char *name,
+					    int nice, int policy, int prio, int cpu)
 {
 	struct task_struct *t = kthread_create(fn, arg, "%s", name);
 	struct sched_param sp = { .sched_priority = prio };

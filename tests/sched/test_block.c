@@ -6,7 +6,8 @@
 #include "kernel/locking/rwsem.h"
 
 #define MS NSEC_PER_MSEC
-#define LATE_NS 2000 /* interrupt, wake-up and switch under the zero profile, and the LAPIC's 40 ns grain */
+#define LATE_NS                                                                                    \
+	2000 /* interrupt, wake-up and switch under the zero profile, and the LAPIC's 40 ns grain */
 
 /* --- the clock --- */
 
@@ -114,7 +115,10 @@ static void a_timeout_cut_short_returns_the_ticks_left(void **state)
 	sched_run_to_rest(&f);
 	assert_in_range(w.woke, 100 * MS, 100 * MS + LATE_NS);
 	assert_int_equal(w.left, 900);
-	assert_true(engine_now(f.m) < ns_to_cycles(f.m, 200 * MS)); /* the cancelled timer is gone: the machine rests at once */
+	assert_true(engine_now(f.m) <
+		    ns_to_cycles(
+			    f.m,
+			    200 * MS)); /* the cancelled timer is gone: the machine rests at once */
 	fixture_destroy(&f);
 }
 
@@ -216,7 +220,8 @@ static void start_queue(void *arg)
 
 	init_waitqueue_head(&c->wq);
 	for (int i = 0; i < WAITERS; i++)
-		sf_thread(i < 5 ? exclusive_waiter : shared_waiter, c, "waiter", 0, SCHED_NORMAL, 0, 0);
+		sf_thread(i < 5 ? exclusive_waiter : shared_waiter, c, "waiter", 0, SCHED_NORMAL, 0,
+			  0);
 	sf_thread(queue_waker, c, "waker", 0, SCHED_NORMAL, 0, 0);
 }
 static void a_wake_up_takes_all_shared_and_n_exclusive_waiters_in_order(void **state)

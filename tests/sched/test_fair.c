@@ -8,8 +8,8 @@
 
 struct watch {
 	struct machine *m;
-	u32 pid;	/* whose stints are measured */
-	u64 in_since;	/* cycles, 0: not running */
+	u32 pid;      /* whose stints are measured */
+	u64 in_since; /* cycles, 0: not running */
 	u64 min_ns, max_ns, stints, total_ns;
 };
 
@@ -64,8 +64,10 @@ static void start_two(void *arg)
 }
 
 static const u32 weight_of[40] = {
-	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991,
-	1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+	9548,  7620,  6100,  4904,  3906,  3121,  2501,	 1991,	1586,  1277,
+	1024,  820,   655,   526,   423,   335,	  272,	 215,	172,   137,
+	110,   87,    70,    56,    45,	   36,	  29,	 23,	18,    15,
 };
 
 /* Two spinners share in the ratio of their weights; at any time they differ by at most a slice and a tick of virtual time each. */
@@ -84,8 +86,9 @@ static void check_shares(int nice_a, int nice_b, u64 ms)
 	bound = (s64)(6 * MS + 2 * MS * 1024 / min(wa, wb));
 	if (llabs(va - vb) > bound)
 		fail_msg("nice %d ran %llu, nice %d ran %llu ns: virtual %lld against %lld", nice_a,
-			 (unsigned long long)t.a->se.sum_exec_runtime, nice_b, (unsigned long long)t.b->se.sum_exec_runtime,
-			 (long long)va, (long long)vb);
+			 (unsigned long long)t.a->se.sum_exec_runtime, nice_b,
+			 (unsigned long long)t.b->se.sum_exec_runtime, (long long)va,
+			 (long long)vb);
 	fixture_destroy(&f);
 }
 
@@ -232,7 +235,8 @@ static void a_batch_task_waits_for_the_tick(void **state)
 	(void)state;
 	run_wake_case(&c, NULL);
 	for (int i = 0; i < 8; i++)
-		assert_in_range(c.s.ran_at[i], c.s.wake_at[i] + MS / 2, c.s.wake_at[i] + MS / 2 + 2000);
+		assert_in_range(c.s.ran_at[i], c.s.wake_at[i] + MS / 2,
+				c.s.wake_at[i] + MS / 2 + 2000);
 }
 
 static void no_preemption(struct sched_tunables *t)
@@ -311,7 +315,8 @@ static void sleeping_earns_at_most_half_a_latency(void **state)
 	sched_fixture(&f, 1);
 	sched_call(&f, start_long_sleeper, &ran);
 	sched_run_until(&f, 610 * MS);
-	assert_in_range(ran, 48 * MS, 58 * MS); /* half of 100 ms, plus 1.5 ms of credit, plus at most a slice */
+	assert_in_range(ran, 48 * MS,
+			58 * MS); /* half of 100 ms, plus 1.5 ms of credit, plus at most a slice */
 	fixture_destroy(&f);
 }
 

@@ -29,10 +29,12 @@ static void look_at_tables(void *arg)
 		CHECK(tss->rsp[0] == pc->kernel_stack_va && tss->rsp[0] == pc->idle->thread.sp0_va);
 		for (unsigned v = 0; v < 256; v++) {
 			gate = idt + 16 * v;
-			target = gate[0] | (u64)gate[1] << 8 | (u64)gate[6] << 16 | (u64)gate[7] << 24 | (u64)gate[8] << 32 |
-				 (u64)gate[9] << 40 | (u64)gate[10] << 48 | (u64)gate[11] << 56;
+			target = gate[0] | (u64)gate[1] << 8 | (u64)gate[6] << 16 |
+				 (u64)gate[7] << 24 | (u64)gate[8] << 32 | (u64)gate[9] << 40 |
+				 (u64)gate[10] << 48 | (u64)gate[11] << 56;
 			CHECK(target == gate_va(k->m, v));
-			CHECK((gate[5] & 0x9f) == 0x8e && (gate[5] >> 5 & 3) == (v == 3 || v == 4 ? 3 : 0));
+			CHECK((gate[5] & 0x9f) == 0x8e &&
+			      (gate[5] >> 5 & 3) == (v == 3 || v == 4 ? 3 : 0));
 			CHECK(gate[4] == (v == 8 ? 1 : v == 2 ? 2 : 0));
 		}
 	}
@@ -72,7 +74,8 @@ static void test_irq(struct pt_regs *regs, unsigned vector)
 	log->was_atomic = in_interrupt();
 	log->irqs_were_off = irqs_disabled();
 	log->ip = regs->ip;
-	log->regs_on_stack = va < current->thread.sp0_va && va > current->thread.sp0_va - THREAD_SIZE;
+	log->regs_on_stack = va < current->thread.sp0_va &&
+			     va > current->thread.sp0_va - THREAD_SIZE;
 	raise_softirq(RCU_SOFTIRQ);
 	raise_softirq(TIMER_SOFTIRQ);
 }
@@ -133,7 +136,8 @@ static void an_interrupt_waits_for_if_and_its_softirqs_follow_in_order(void **st
 	sched_call(&f, start_irq_thread, &log);
 	sched_run_to_rest(&f);
 	assert_memory_equal(log.order, expected, sizeof(expected));
-	assert_true(log.was_atomic && log.irqs_were_off && log.softirq_irqs_on && log.softirq_in_interrupt && log.regs_on_stack);
+	assert_true(log.was_atomic && log.irqs_were_off && log.softirq_irqs_on &&
+		    log.softirq_in_interrupt && log.regs_on_stack);
 	assert_int_equal(log.ip, gate_va(f.m, GATE_KERNEL_TEXT));
 	fixture_destroy(&f);
 }
@@ -268,7 +272,8 @@ static struct user_case *user_of(void)
 /* Map one page of code and one of stack for CPL 3 in the tables this CPU uses. */
 static void map_user(const struct user_case *c)
 {
-	u64 *pml4 = pa_to_host(this_cpu()->cr3 & PTE_ADDR), *pdpt = sf_table(), *pd = sf_table(), *pt = sf_table();
+	u64 *pml4 = pa_to_host(this_cpu()->cr3 & PTE_ADDR), *pdpt = sf_table(), *pd = sf_table(),
+	    *pt = sf_table();
 	u8 *code = (u8 *)sf_table();
 
 	memcpy(code, c->code, c->code_bytes);
@@ -335,12 +340,12 @@ static void run_user_code(struct user_case *c)
 static void a_system_call_sleeps_and_returns_to_the_next_instruction(void **state)
 {
 	static const u8 code[] = {
-		0xb8, 5, 0, 0, 0,	/* mov $5, %eax */
-		0xbf, 7, 0, 0, 0,	/* mov $7, %edi */
-		0xbb, 9, 0, 0, 0,	/* mov $9, %ebx */
-		0x0f, 0x05,		/* syscall: rax = 12 */
-		0x0f, 0x05,		/* again: 19 */
-		0x0f, 0x0b,		/* ud2 */
+		0xb8, 5,    0, 0, 0, /* mov $5, %eax */
+		0xbf, 7,    0, 0, 0, /* mov $7, %edi */
+		0xbb, 9,    0, 0, 0, /* mov $9, %ebx */
+		0x0f, 0x05,	     /* syscall: rax = 12 */
+		0x0f, 0x05,	     /* again: 19 */
+		0x0f, 0x0b,	     /* ud2 */
 	};
 	struct user_case c = { .code = code, .code_bytes = sizeof(code) };
 

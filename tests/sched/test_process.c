@@ -10,7 +10,12 @@
 /* A process whose user side is C: what a native program is to this floor. */
 static s32 spawn(void (*fn)(void *), void *arg, u64 flags)
 {
-	struct kernel_clone_args args = { .flags = flags, .exit_signal = 17, .fn = fn, .fn_arg = arg, .native = true, .name = "child" };
+	struct kernel_clone_args args = { .flags = flags,
+					  .exit_signal = 17,
+					  .fn = fn,
+					  .fn_arg = arg,
+					  .native = true,
+					  .name = "child" };
 
 	return kernel_clone(&args);
 }
@@ -24,7 +29,9 @@ struct first {
 static void start_first(void *arg)
 {
 	struct first *s = arg;
-	struct kernel_clone_args args = { .fn = s->fn, .fn_arg = s->arg, .native = true, .name = "init" };
+	struct kernel_clone_args args = {
+		.fn = s->fn, .fn_arg = s->arg, .native = true, .name = "init"
+	};
 
 	s->pid = kernel_clone(&args);
 	CHECK(s->pid > 0);
@@ -301,14 +308,20 @@ static const struct task_hooks hooks[HOOKS] = {
 
 static s32 fork_logged(char *log, u64 failing)
 {
-	struct kernel_clone_args args = { .fn = burns, .native = true, .exit_signal = 17, .embedder = log, .tls = failing, .name = "logged" };
+	struct kernel_clone_args args = { .fn = burns,
+					  .native = true,
+					  .exit_signal = 17,
+					  .embedder = log,
+					  .tls = failing,
+					  .name = "logged" };
 
 	log[0] = 0;
 	return kernel_clone(&args);
 }
 static void hooks_init(void *arg)
 {
-	static const char *const expected[HOOKS] = { "f1 ", "f1 f2 u1 ", "f1 f2 f3 u2 u1 ", "f1 f2 f3 f4 u3 u2 u1 " };
+	static const char *const expected[HOOKS] = { "f1 ", "f1 f2 u1 ", "f1 f2 f3 u2 u1 ",
+						     "f1 f2 f3 f4 u3 u2 u1 " };
 	struct alloc_stats then, now;
 	char *log = arg, leak[256];
 

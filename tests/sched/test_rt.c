@@ -177,7 +177,8 @@ static void change_policies(void *arg)
 	CHECK(t->prio == 0 && sched_rr_get_interval(t) == 100 * MS);
 	CHECK(sched_setscheduler(t, SCHED_FIFO, &p) == 0 && sched_rr_get_interval(t) == 0);
 	p.sched_priority = 0;
-	CHECK(sched_setscheduler(t, SCHED_IDLE, &p) == 0 && t->prio == 120 && t->se.load.weight == 3 << 10);
+	CHECK(sched_setscheduler(t, SCHED_IDLE, &p) == 0 && t->prio == 120 &&
+	      t->se.load.weight == 3 << 10);
 	CHECK(sched_setscheduler(t, SCHED_NORMAL, &p) == 0 && t->se.load.weight == 1024 << 10);
 }
 static int policy_thread(void *arg)

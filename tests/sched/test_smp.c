@@ -33,7 +33,8 @@ static void sixteen_spinners_fill_four_cpus_evenly(void **state)
 	assert_int_equal(sched_run_until(&f, 1000 * MS), STOP_LIMIT);
 	for (int i = 0; i < CROWD; i++) {
 		on_cpu[t[i]->cpu]++;
-		assert_in_range(t[i]->se.sum_exec_runtime, 250 * MS - 13 * MS, 250 * MS + 13 * MS); /* a period of 4 tasks, each side */
+		assert_in_range(t[i]->se.sum_exec_runtime, 250 * MS - 13 * MS,
+				250 * MS + 13 * MS); /* a period of 4 tasks, each side */
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(on_cpu[i], 4);
@@ -158,7 +159,8 @@ static void start_pinned(void *arg)
 	struct task_struct **t = arg;
 
 	for (int i = 0; i < 4; i++)
-		t[i] = sf_thread(short_run, (void *)(uintptr_t)(100 * MS), "work", 0, SCHED_NORMAL, 0, 0);
+		t[i] = sf_thread(short_run, (void *)(uintptr_t)(100 * MS), "work", 0, SCHED_NORMAL,
+				 0, 0);
 }
 static void idle_cpus_pull_waiting_tasks(void **state)
 {

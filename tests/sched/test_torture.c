@@ -31,7 +31,8 @@ static int worker_main(void *arg);
 
 static void random_policy(struct prng *rng, struct task_struct *p)
 {
-	static const int policies[] = { SCHED_NORMAL, SCHED_NORMAL, SCHED_BATCH, SCHED_IDLE, SCHED_FIFO, SCHED_RR };
+	static const int policies[] = { SCHED_NORMAL, SCHED_NORMAL, SCHED_BATCH,
+					SCHED_IDLE,   SCHED_FIFO,   SCHED_RR };
 	int policy = policies[prng_below(rng, ARRAY_SIZE(policies))];
 	bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
 	struct sched_param sp = { .sched_priority = rt ? 1 + (int)prng_below(rng, 5) : 0 };
@@ -192,7 +193,8 @@ static void start_torture(void *arg)
 	sf_thread(spawner_main, t, "spawner", 0, SCHED_FIFO, 90, -1);
 }
 
-static void create(struct fixture *f, struct torture *t, u64 seed, u32 cpus, u64 quantum_ns, const char *costs, u64 ms)
+static void create(struct fixture *f, struct torture *t, u64 seed, u32 cpus, u64 quantum_ns,
+		   const char *costs, u64 ms)
 {
 	struct machine_config cfg = fixture_config(64 << 20, cpus);
 
@@ -247,7 +249,8 @@ static u64 torture_digest(u64 seed, u32 cpus, u64 quantum_ns, const char *costs,
 	assert_true(t.made > 20);
 	digest = trace_digest(&f.m->trace);
 	if (getenv("OSIM_TEST_VERBOSE"))
-		print_message("%d tasks, %llu switches, %llu ns\n", t.made, (unsigned long long)nr_context_switches(f.k),
+		print_message("%d tasks, %llu switches, %llu ns\n", t.made,
+			      (unsigned long long)nr_context_switches(f.k),
 			      (unsigned long long)cycles_to_ns(f.m, engine_now(f.m)));
 	fixture_destroy(&f);
 	return digest;
@@ -260,7 +263,8 @@ static void a_random_crowd_breaks_no_invariant(void **state)
 	(void)state;
 	for (u64 i = 0; i < 16; i++) {
 		print_message("seed %llu\n", (unsigned long long)(seed + i));
-		torture_digest(seed + i, 1 + (u32)(i % 5), i % 2 ? 500 : 0, i % 3 ? "zen4" : "zero", 400);
+		torture_digest(seed + i, 1 + (u32)(i % 5), i % 2 ? 500 : 0, i % 3 ? "zen4" : "zero",
+			       400);
 	}
 }
 

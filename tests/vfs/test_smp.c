@@ -149,7 +149,6 @@ static void start_appenders(void *arg)
 static void check_tree(void *arg)
 {
 	struct dentry *d = vfs()->rootmnt->mnt_root;
-	u64 files = 0;
 
 	CHECK(crowd()->done == TASKS && crowd()->bad == 0);
 	this_percpu()->preempt_count = 0;
@@ -173,7 +172,6 @@ static void check_tree(void *arg)
 			if (!(d->d_flags & DCACHE_MOUNTED))
 				CHECK(d->d_count == 1 + (u32)names);
 		}
-		files += S_ISREG(d->d_inode->i_mode);
 		if (!list_empty(&d->d_subdirs)) {
 			d = list_first_entry(&d->d_subdirs, struct dentry, d_child);
 			continue;

@@ -175,7 +175,7 @@ static void step_rename(struct model *m)
 	int from_dir = random_dir(m), to_dir = random_dir(m);
 	int a = (int)prng_below(&m->rng, FIRST_NAMES), b = (int)prng_below(&m->rng, FIRST_NAMES);
 	int i = find_child(m, from_dir, a), j = find_child(m, to_dir, b), expected = 0;
-	u32 flags = prng_below(&m->rng, 4) ? 0 : (u32)prng_below(&m->rng, 3);
+	u32 flags = prng_below(&m->rng, 2) ? 0 : (u32)prng_below(&m->rng, 3);
 	char from[128], to[128];
 
 	if (i >= 0 && depth(m, to_dir) + 1 + height(m, i) > MAX_DEPTH)

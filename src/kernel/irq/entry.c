@@ -26,7 +26,8 @@
 #include "kernel/irq/root.h"
 #include "kernel/trace/tracepoints.h"
 
-#define VECTORS_WITH_ERROR (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21)
+#define VECTORS_WITH_ERROR                                                                         \
+	(1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21)
 #define ORIG_AX_BYTES 8
 #define HW_FRAME_BYTES 40
 #define GPR_BYTES 120 /* r15 .. di */
@@ -41,8 +42,8 @@ static bool vector_has_error(unsigned vector)
 static struct pt_regs *regs_at(struct cpu *cpu, u64 va)
 {
 	if (unlikely(!va_in_direct_map(cpu->m, va, sizeof(struct pt_regs))))
-		machine_panic(cpu->m, "cpu %u entered the kernel on a stack outside RAM: rsp %#llx", cpu->index,
-			      (unsigned long long)va);
+		machine_panic(cpu->m, "cpu %u entered the kernel on a stack outside RAM: rsp %#llx",
+			      cpu->index, (unsigned long long)va);
 	return (struct pt_regs *)(cpu->m->ram + va_to_pa(va));
 }
 
@@ -138,8 +139,9 @@ static void bad_iret(struct pt_regs *regs, const struct fault *f)
 	cpu_swapgs(cpu);
 	cpu->r[RSP] = host_to_va(regs);
 	if (!user_mode(regs) || !k->hooks.do_trap)
-		machine_panic(cpu->m, "IRET to %#llx cs %#llx refused: vector %u", (unsigned long long)regs->ip,
-			      (unsigned long long)regs->cs, f->vector);
+		machine_panic(cpu->m, "IRET to %#llx cs %#llx refused: vector %u",
+			      (unsigned long long)regs->ip, (unsigned long long)regs->cs,
+			      f->vector);
 	local_irq_enable();
 	k->hooks.do_trap(regs, f->vector, f->error);
 	exit_to_user_mode_prepare(regs);
@@ -164,8 +166,8 @@ void entry_restore_iret(struct pt_regs *regs)
 /* SYSRET loads RIP from RCX and RFLAGS from R11 and can set neither RF nor TF-after-return safely. */
 static bool sysret_can_return(const struct pt_regs *regs)
 {
-	return regs->cx == regs->ip && regs->r11 == regs->flags && regs->cs == USER_CS && regs->ss == USER_DS &&
-	       regs->ip < TASK_SIZE && !(regs->flags & (FLAG_RF | FLAG_TF));
+	return regs->cx == regs->ip && regs->r11 == regs->flags && regs->cs == USER_CS &&
+	       regs->ss == USER_DS && regs->ip < TASK_SIZE && !(regs->flags & (FLAG_RF | FLAG_TF));
 }
 
 void entry_restore_syscall(struct pt_regs *regs)
@@ -210,8 +212,9 @@ static void exception(struct pt_regs *regs, unsigned vector)
 	else if (vector != VEC_PF && k->hooks.do_trap)
 		k->hooks.do_trap(regs, vector, error);
 	else
-		machine_panic(k->m, "exception %u error %#llx at %#llx address %#llx", vector, (unsigned long long)error,
-			      (unsigned long long)regs->ip, (unsigned long long)address);
+		machine_panic(k->m, "exception %u error %#llx at %#llx address %#llx", vector,
+			      (unsigned long long)error, (unsigned long long)regs->ip,
+			      (unsigned long long)address);
 	local_irq_disable();
 }
 
@@ -238,7 +241,8 @@ static void exit_to_kernel(struct pt_regs *regs)
 	struct percpu *pc = this_percpu();
 	struct kernel *k = kern();
 
-	if ((regs->flags & FLAG_IF) && pc->preempt_count == 0 && pc->need_resched && k->hooks.preempt_schedule_irq)
+	if ((regs->flags & FLAG_IF) && pc->preempt_count == 0 && pc->need_resched &&
+	    k->hooks.preempt_schedule_irq)
 		k->hooks.preempt_schedule_irq();
 }
 

@@ -54,8 +54,12 @@ _Static_assert(sizeof(struct idt_entry) == 16, "IDT gate");
 static struct idt_entry idt_gate(u64 target, u8 ist, u8 type)
 {
 	return (struct idt_entry){
-		.offset_low = (u16)target, .selector = KERNEL_CS, .ist = ist, .type = type,
-		.offset_middle = (u16)(target >> 16), .offset_high = (u32)(target >> 32),
+		.offset_low = (u16)target,
+		.selector = KERNEL_CS,
+		.ist = ist,
+		.type = type,
+		.offset_middle = (u16)(target >> 16),
+		.offset_high = (u32)(target >> 32),
 	};
 }
 
@@ -64,7 +68,8 @@ static void lay_idt(struct machine *m, u8 *tables)
 	for (unsigned v = 0; v < 256; v++) {
 		u8 ist = v == VEC_DF ? 1 : v == VEC_NMI ? 2 : 0;
 		u8 dpl = v == VEC_BP || v == VEC_OF ? GATE_DPL3 : 0;
-		struct idt_entry e = idt_gate(gate_va(m, GATE_VECTOR0 + v), ist, GATE_INTERRUPT | dpl);
+		struct idt_entry e =
+			idt_gate(gate_va(m, GATE_VECTOR0 + v), ist, GATE_INTERRUPT | dpl);
 
 		memcpy(tables + v * sizeof(e), &e, sizeof(e));
 	}
@@ -74,9 +79,13 @@ static void lay_gdt(u8 *tables, u64 tss_va)
 {
 	u64 limit = sizeof(struct tss64) - 1;
 	u64 gdt[GDT_BYTES / 8] = {
-		[KERNEL_CS / 8] = DESC_KERNEL_CODE, [KERNEL_DS / 8] = DESC_KERNEL_DATA,
-		[USER32_CS / 8] = DESC_USER_CODE32, [USER_DS / 8] = DESC_USER_DATA, [USER_CS / 8] = DESC_USER_CODE,
-		[GDT_TSS / 8] = limit | (tss_va & 0xffffff) << 16 | (u64)TSS_BUSY << 40 | (tss_va >> 24 & 0xff) << 56,
+		[KERNEL_CS / 8] = DESC_KERNEL_CODE,
+		[KERNEL_DS / 8] = DESC_KERNEL_DATA,
+		[USER32_CS / 8] = DESC_USER_CODE32,
+		[USER_DS / 8] = DESC_USER_DATA,
+		[USER_CS / 8] = DESC_USER_CODE,
+		[GDT_TSS / 8] = limit | (tss_va & 0xffffff) << 16 | (u64)TSS_BUSY << 40 |
+				(tss_va >> 24 & 0xff) << 56,
 		[GDT_TSS / 8 + 1] = tss_va >> 32,
 	};
 
@@ -96,16 +105,21 @@ static void load_tables(struct cpu *cpu, u64 tables_va)
 {
 	cpu->idtr = (struct desc_table){ .base = tables_va, .limit = 4095 };
 	cpu->gdtr = (struct desc_table){ .base = tables_va + GDT_OFFSET, .limit = GDT_BYTES - 1 };
-	cpu->tr = (struct segment){ .sel = GDT_TSS, .attr = TSS_BUSY, .limit = sizeof(struct tss64) - 1,
+	cpu->tr = (struct segment){ .sel = GDT_TSS,
+				    .attr = TSS_BUSY,
+				    .limit = sizeof(struct tss64) - 1,
 				    .base = tables_va + TSS_OFFSET };
-	cpu->seg[SEG_CS] = (struct segment){ .sel = KERNEL_CS, .attr = 0xa09b, .limit = 0xffffffff };
-	cpu->seg[SEG_SS] = (struct segment){ .sel = KERNEL_DS, .attr = 0xc093, .limit = 0xffffffff };
+	cpu->seg[SEG_CS] =
+		(struct segment){ .sel = KERNEL_CS, .attr = 0xa09b, .limit = 0xffffffff };
+	cpu->seg[SEG_SS] =
+		(struct segment){ .sel = KERNEL_DS, .attr = 0xc093, .limit = 0xffffffff };
 }
 
 static bool load_msrs(struct cpu *cpu, u64 percpu_va)
 {
 	struct machine *m = cpu->m;
-	u64 sfmask = FLAGS_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_AC | FLAG_ID;
+	u64 sfmask = FLAGS_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF |
+		     FLAG_AC | FLAG_ID;
 	struct fault f;
 
 	cpu->r[REG_GSBASE] = percpu_va;
@@ -113,7 +127,8 @@ static bool load_msrs(struct cpu *cpu, u64 percpu_va)
 	       cpu_write_msr(cpu, MSR_STAR, (u64)USER32_CS << 48 | (u64)KERNEL_CS << 32, &f) &&
 	       cpu_write_msr(cpu, MSR_LSTAR, gate_va(m, GATE_SYSCALL), &f) &&
 	       cpu_write_msr(cpu, MSR_CSTAR, gate_va(m, GATE_SYSCALL32), &f) &&
-	       cpu_write_msr(cpu, MSR_SFMASK, sfmask, &f) && cpu_write_msr(cpu, MSR_KERNEL_GS_BASE, 0, &f);
+	       cpu_write_msr(cpu, MSR_SFMASK, sfmask, &f) &&
+	       cpu_write_msr(cpu, MSR_KERNEL_GS_BASE, 0, &f);
 }
 
 /* Divide by 1, one-shot, and every other local source masked as reset left it. */
@@ -162,7 +177,8 @@ void set_kernel_stack(struct percpu *pc, u64 stack_top_va)
 {
 	pc->kernel_stack_va = stack_top_va;
 	if (pc->tables)
-		memcpy((u8 *)pc->tables + TSS_OFFSET + offsetof(struct tss64, rsp), &stack_top_va, sizeof(stack_top_va));
+		memcpy((u8 *)pc->tables + TSS_OFFSET + offsetof(struct tss64, rsp), &stack_top_va,
+		       sizeof(stack_top_va));
 }
 
 int request_vector(struct kernel *k, unsigned vector, irq_handler_fn *fn)

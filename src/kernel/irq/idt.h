@@ -16,12 +16,12 @@
 #include "kernel/percpu/percpu.h"
 
 enum {
-	GATE_VECTOR0 = 0,	 /* 0..255 */
-	GATE_SYSCALL = 256,	 /* LSTAR; registered by the system call floor */
-	GATE_UACCESS = 257,	 /* RIP of a user access made by kernel C */
+	GATE_VECTOR0 = 0,	  /* 0..255 */
+	GATE_SYSCALL = 256,	  /* LSTAR; registered by the system call floor */
+	GATE_UACCESS = 257,	  /* RIP of a user access made by kernel C */
 	GATE_UACCESS_FIXUP = 258, /* where the fault handler sends it when it fails */
-	GATE_KERNEL_TEXT = 259,	 /* RIP while other kernel C runs; never entered */
-	GATE_SYSCALL32 = 260,	 /* CSTAR; absent: #UD */
+	GATE_KERNEL_TEXT = 259,	  /* RIP while other kernel C runs; never entered */
+	GATE_SYSCALL32 = 260,	  /* CSTAR; absent: #UD */
 };
 
 #define FIRST_EXTERNAL_VECTOR 0x20

@@ -7,8 +7,17 @@
 #include "kernel/percpu/percpu.h"
 
 enum { /* Linux's numbers */
-	HI_SOFTIRQ, TIMER_SOFTIRQ, NET_TX_SOFTIRQ, NET_RX_SOFTIRQ, BLOCK_SOFTIRQ, IRQ_POLL_SOFTIRQ, TASKLET_SOFTIRQ,
-	SCHED_SOFTIRQ, HRTIMER_SOFTIRQ, RCU_SOFTIRQ, NR_SOFTIRQS
+       HI_SOFTIRQ,
+       TIMER_SOFTIRQ,
+       NET_TX_SOFTIRQ,
+       NET_RX_SOFTIRQ,
+       BLOCK_SOFTIRQ,
+       IRQ_POLL_SOFTIRQ,
+       TASKLET_SOFTIRQ,
+       SCHED_SOFTIRQ,
+       HRTIMER_SOFTIRQ,
+       RCU_SOFTIRQ,
+       NR_SOFTIRQS
 };
 
 /* fn runs on the CPU that raised it, IRQs on, in_interrupt() true; it may not sleep. */

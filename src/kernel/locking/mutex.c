@@ -95,7 +95,8 @@ static int lock_slow(struct mutex *lock, u32 state)
 		lock->handoff = NULL;
 	/* A wake-up spent on somebody who leaves is passed on. */
 	if (ret && !lock->owner && !list_empty(&lock->wait_list))
-		wake_up_process(list_first_entry(&lock->wait_list, struct mutex_waiter, node)->task);
+		wake_up_process(
+			list_first_entry(&lock->wait_list, struct mutex_waiter, node)->task);
 	spin_unlock(&lock->wait_lock);
 	return ret;
 }

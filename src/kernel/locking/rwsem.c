@@ -51,7 +51,8 @@ static void take(struct rw_semaphore *sem, struct task_struct *task, bool writer
 static void grant(struct rw_semaphore *sem)
 {
 	while (!list_empty(&sem->wait_list)) {
-		struct rwsem_waiter *w = list_first_entry(&sem->wait_list, struct rwsem_waiter, node);
+		struct rwsem_waiter *w =
+			list_first_entry(&sem->wait_list, struct rwsem_waiter, node);
 		struct task_struct *task = w->task;
 
 		if (!can_take(sem, w->writer))

@@ -19,7 +19,8 @@ struct page;
 /* What a lower floor asks of an upper one. */
 struct kernel_hooks {
 	/* sched -> mm: next_mm's tables on cpu (next may be a kernel thread: mm NULL keeps the lazy TLB). IRQs off. */
-	void (*switch_mm)(struct mm_struct *prev, struct mm_struct *next, struct task_struct *next_task);
+	void (*switch_mm)(struct mm_struct *prev, struct mm_struct *next,
+			  struct task_struct *next_task);
 	/* irq -> sched: the interrupt returns to kernel code, preempt_count is 0 and need_resched is set. */
 	void (*preempt_schedule_irq)(void);
 	/* percpu -> sched: preempt_count fell to 0 with IRQs on and need_resched set. */
@@ -66,12 +67,12 @@ struct kernel_root; /* floor 8 */
 
 /* Tunables and plans fixed at boot. */
 struct kernel_params {
-	u32 hz;			/* 100, 250, 1000 */
-	u64 fail_alloc_nth;	/* 1-based: the nth page or slab allocation fails; 0: none. Counted from boot or from arming. */
-	u64 epoch_s;		/* wall clock at boot, seconds since 1970 */
+	u32 hz; /* 100, 250, 1000 */
+	u64 fail_alloc_nth; /* 1-based: the nth page or slab allocation fails; 0: none. Counted from boot or from arming. */
+	u64 epoch_s; /* wall clock at boot, seconds since 1970 */
 	u64 mmap_min_addr;
-	bool randomize_va;	/* from the seed; off by default */
-	bool debug_checks;	/* invariants after every event; charges nothing */
+	bool randomize_va; /* from the seed; off by default */
+	bool debug_checks; /* invariants after every event; charges nothing */
 };
 
 struct kernel {

@@ -15,9 +15,9 @@ struct hrtimer_cpu_base;
 struct slab_cpu;
 
 struct percpu {
-	struct cpu *cpu;	    /* [I] */
-	u32 id;			    /* [I] */
-	u32 preempt_count;	    /* preempt_disable nesting | softirq << 8 | hardirq << 16, as Linux */
+	struct cpu *cpu;   /* [I] */
+	u32 id;		   /* [I] */
+	u32 preempt_count; /* preempt_disable nesting | softirq << 8 | hardirq << 16, as Linux */
 	bool need_resched;
 	u64 kernel_stack_va;	    /* simulated RSP0 of current */
 	u64 user_rsp;		    /* scratch of the SYSCALL entry */
@@ -26,11 +26,11 @@ struct percpu {
 	struct rq *rq;
 	struct hrtimer_cpu_base *hrtimer;
 	struct slab_cpu *slab;
-	void *pcp;	 /* floor 3: per-CPU page lists */
-	void *tlbstate;	 /* floor 5: loaded mm, asids */
+	void *pcp;	/* floor 3: per-CPU page lists */
+	void *tlbstate; /* floor 5: loaded mm, asids */
 	u64 irq_count[256];
 	u64 softirq_pending;
-	void *tables;	 /* host address of this CPU's GDT/TSS/IDT block in RAM, NULL before irq_init_cpu */
+	void *tables; /* host address of this CPU's GDT/TSS/IDT block in RAM, NULL before irq_init_cpu */
 };
 
 static inline struct percpu *this_percpu(void)

@@ -72,7 +72,8 @@ static void reprogram(struct hrtimer_cpu_base *base)
 
 static bool timer_before(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct hrtimer, node)->expires < rb_entry(b, struct hrtimer, node)->expires;
+	return rb_entry(a, struct hrtimer, node)->expires <
+	       rb_entry(b, struct hrtimer, node)->expires;
 }
 
 static void enqueue(struct hrtimer *timer, struct hrtimer_cpu_base *base)

@@ -12,7 +12,12 @@
 #include "lib/rbtree.h"
 
 enum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };
-enum hrtimer_mode { HRTIMER_MODE_ABS = 0, HRTIMER_MODE_REL = 1, HRTIMER_MODE_ABS_PINNED = 2, HRTIMER_MODE_REL_PINNED = 3 };
+enum hrtimer_mode {
+	HRTIMER_MODE_ABS = 0,
+	HRTIMER_MODE_REL = 1,
+	HRTIMER_MODE_ABS_PINNED = 2,
+	HRTIMER_MODE_REL_PINNED = 3
+};
 
 struct hrtimer {
 	struct rb_node node; /* [b] base lock */
@@ -62,9 +67,9 @@ u64 hrtimer_get_remaining(const struct hrtimer *timer);
 u64 hrtimer_forward(struct hrtimer *timer, u64 now, u64 interval_ns);
 
 /* --- the tick (called by the idle loop and by bring-up; IRQs off) --- */
-void tick_setup_cpu(void);	  /* start this CPU's tick on the common grid k * tick_nsec() */
-void tick_nohz_idle_enter(void);  /* stop it: an idle CPU has no periodic event */
-void tick_nohz_idle_exit(void);	  /* resume on the grid */
+void tick_setup_cpu(void);	 /* start this CPU's tick on the common grid k * tick_nsec() */
+void tick_nohz_idle_enter(void); /* stop it: an idle CPU has no periodic event */
+void tick_nohz_idle_exit(void);	 /* resume on the grid */
 /* The pt_regs test of the interrupt under way: did this CPU's timer interrupt CPL 3? */
 bool tick_interrupted_user(void);
 

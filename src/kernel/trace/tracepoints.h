@@ -29,7 +29,8 @@ static inline void trace_here_if_wanted(enum trace_id id, u64 a, u64 b)
 		trace_here(id, a, b);
 }
 
-static inline void trace_sched_switch(u32 prev_pid, u16 prev_prio, u16 prev_state, u32 next_pid, u16 next_prio)
+static inline void trace_sched_switch(u32 prev_pid, u16 prev_prio, u16 prev_state, u32 next_pid,
+				      u16 next_prio)
 {
 	trace_here(TRACE_SCHED_SWITCH, prev_pid | (u64)prev_prio << 32 | (u64)prev_state << 48,
 		   next_pid | (u64)next_prio << 32);
@@ -149,7 +150,8 @@ static inline void trace_kmem_cache_free(u64 pa, u32 size)
 static inline void trace_sched_stat_runtime(u32 pid, u64 runtime_ns, u64 vruntime_ns)
 {
 	if (trace_wanted(&this_machine()->trace, TRACE_SCHED_STAT_RUNTIME))
-		trace_emit(this_machine(), this_cpu(), TRACE_SCHED_STAT_RUNTIME, pid, runtime_ns, vruntime_ns);
+		trace_emit(this_machine(), this_cpu(), TRACE_SCHED_STAT_RUNTIME, pid, runtime_ns,
+			   vruntime_ns);
 }
 static inline void trace_sched_stat_wait(u32 pid, u64 delay_ns)
 {
