@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest instructions a second, on loops compiled by gcc -O2 (mips_guest.c): the same bytes run natively, on the simulated CPU with
- * its TLB and costs, and under qemu-user when that is installed.
+ * Guest instructions a second, on loops compiled by gcc -O2 (mips_guest.c): the same bytes run
+ * natively, on the simulated CPU with its TLB and costs, and under qemu-user when that is
+ * installed.
  *
  *	bench_mips [milliseconds for each figure, default 200]
  *
- * Native time says what the loop costs on this host; "MIPS" is the simulated run's instruction count over each one's CPU
- * time. Results are compared: a run that computes something else is an error.
+ * Native time says what the loop costs on this host; "MIPS" is the simulated run's instruction
+ * count over each one's CPU time. Results are compared: a run that computes something else is an
+ * error.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -21,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#undef PF_W /* ours is the page fault's */
 #include "hw/cpu.h"
 #include "hw/fp/fp.h"
 #include "hw/machine.h"
@@ -82,7 +85,9 @@ static void map(struct machine *m, u64 cr3, u64 *next, u64 va, u64 pa, u64 flags
 /* CPU seconds; instructions and result through pointers. */
 static double run_simulated(u64 which, u64 rounds, u64 *result, u64 *insns)
 {
-	struct machine_config cfg = { .nr_cpus = 1, .ram_bytes = 32 << 20, .seed = 1, .costs = cost_profile("zen4") };
+	struct machine_config cfg = {
+		.nr_cpus = 1, .ram_bytes = 32 << 20, .seed = 1, .costs = cost_profile("zen4")
+	};
 	u64 next = 0x101000, at;
 	struct machine *m;
 	struct cpu *cpu;
@@ -107,8 +112,9 @@ static double run_simulated(u64 which, u64 rounds, u64 *result, u64 *insns)
 	exec_run(cpu);
 	start = seconds() - start;
 	if (cpu->fault.vector != VEC_UD || cpu->r[RAX] != 60) {
-		fprintf(stderr, "bench_mips: %s stopped with vector %u at %#llx (%s)\n", names[which], cpu->fault.vector,
-			(unsigned long long)cpu->rip, cpu->ud_mnemonic);
+		fprintf(stderr, "bench_mips: %s stopped with vector %u at %#llx (%s)\n",
+			names[which], cpu->fault.vector, (unsigned long long)cpu->rip,
+			cpu->ud_mnemonic);
 		exit(1);
 	}
 	*result = cpu->r[RDI];
@@ -120,13 +126,27 @@ static double run_simulated(u64 which, u64 rounds, u64 *result, u64 *insns)
 /* The blob as an ELF program. */
 static int write_elf(const char *path, const u8 *image)
 {
-	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_EXEC,
-			  .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_entry = BASE, .e_phoff = sizeof(Elf64_Ehdr),
-			  .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1 };
-	Elf64_Phdr ph = { .p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_offset = PAGE_SIZE, .p_vaddr = BASE, .p_paddr = BASE,
-			  .p_filesz = IMAGE_BYTES, .p_memsz = IMAGE_BYTES, .p_align = PAGE_SIZE };
+	Elf64_Ehdr eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			  .e_type = ET_EXEC,
+			  .e_machine = EM_X86_64,
+			  .e_version = EV_CURRENT,
+			  .e_entry = BASE,
+			  .e_phoff = sizeof(Elf64_Ehdr),
+			  .e_ehsize = sizeof(Elf64_Ehdr),
+			  .e_phentsize = sizeof(Elf64_Phdr),
+			  .e_phnum = 1 };
+	Elf64_Phdr ph = { .p_type = PT_LOAD,
+			  .p_flags = 7 /* read, write, execute */,
+			  .p_offset = PAGE_SIZE,
+			  .p_vaddr = BASE,
+			  .p_paddr = BASE,
+			  .p_filesz = IMAGE_BYTES,
+			  .p_memsz = IMAGE_BYTES,
+			  .p_align = PAGE_SIZE };
 	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0700);
-	bool ok = fd >= 0 && pwrite(fd, &eh, sizeof(eh), 0) == sizeof(eh) && pwrite(fd, &ph, sizeof(ph), sizeof(eh)) == sizeof(ph) &&
+	bool ok = fd >= 0 && fchmod(fd, 0700) == 0 &&
+		  pwrite(fd, &eh, sizeof(eh), 0) == sizeof(eh) &&
+		  pwrite(fd, &ph, sizeof(ph), sizeof(eh)) == sizeof(ph) &&
 		  pwrite(fd, image, IMAGE_BYTES, PAGE_SIZE) == IMAGE_BYTES;
 
 	if (fd >= 0)
@@ -170,13 +190,15 @@ static double run_qemu(u8 *image, u64 which, u64 rounds, u64 result)
 int main(int argc, char **argv)
 {
 	double want = argc > 1 ? atof(argv[1]) / 1000 : 0.2;
-	u8 *image = mmap(NULL, IMAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u8 *image = mmap(NULL, IMAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	double total_insns = 0, total_simulated = 0;
 	u64 which;
 
 	if (image == MAP_FAILED)
 		return 1;
-	printf("%-6s %14s %10s %12s %10s %10s\n", "loop", "instructions", "osim MIPS", "native MIPS", "slowdown", "qemu MIPS");
+	printf("%-6s %14s %10s %12s %10s %10s\n", "loop", "instructions", "osim MIPS",
+	       "native MIPS", "slowdown", "qemu MIPS");
 	for (which = 0; which < 4; which++) {
 		u64 rounds = 8, insns, simulated_result, native_result;
 		double simulated, native, qemu;
@@ -187,12 +209,14 @@ int main(int argc, char **argv)
 		} while (simulated < want);
 		native = run_native(image, which, rounds, &native_result);
 		if (native_result != simulated_result) {
-			fprintf(stderr, "bench_mips: %s computed something else than the host\n", names[which]);
+			fprintf(stderr, "bench_mips: %s computed something else than the host\n",
+				names[which]);
 			return 1;
 		}
 		qemu = run_qemu(image, which, rounds, native_result);
-		printf("%-6s %14llu %10.0f %12.0f %9.1fx ", names[which], (unsigned long long)insns, (double)insns / simulated / 1e6,
-		       (double)insns / native / 1e6, simulated / native);
+		printf("%-6s %14llu %10.0f %12.0f %9.1fx ", names[which], (unsigned long long)insns,
+		       (double)insns / simulated / 1e6, (double)insns / native / 1e6,
+		       simulated / native);
 		if (qemu > 0)
 			printf("%10.0f\n", (double)insns / qemu / 1e6);
 		else

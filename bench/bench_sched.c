@@ -4,9 +4,9 @@
  *
  *	bench_sched [rounds]
  *
- * Two kernel threads on one simulated CPU play ping-pong over completions: wake-up, enqueue, pick, switch, locks, trace records and digest
- * included. The peer is the host's kernel playing the same game: two processes over two pipes on one CPU. Each figure is the least of
- * `rounds` (default 5).
+ * Two kernel threads on one simulated CPU play ping-pong over completions: wake-up, enqueue, pick,
+ * switch, locks, trace records and digest included. The peer is the host's kernel playing the same
+ * game: two processes over two pipes on one CPU. Each figure is the least of `rounds` (default 5).
  */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bench_mips runs, native and simulated: four loops of ordinary C. Not compiled with the project: mips_blob.h holds its bytes,
- * made by
+ * What bench_mips runs, native and simulated: four loops of ordinary C. Not compiled with the
+ * project: mips_blob.h holds its bytes, made by
  *
- *	gcc -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fpic -nostdlib -static -Wl,--build-id=none \
+ *	gcc -O2 -ffreestanding -fno-stack-protector -fcf-protection=none
+ *	-fno-asynchronous-unwind-tables -fpic -nostdlib -static -Wl,--build-id=none \
  *		-Wl,-T,bench/mips_guest.ld -o mips.elf bench/mips_guest.c && objcopy -O binary -j .text mips.elf mips.bin
  *
- * with gcc 12.2. The first bytes are: a jump to the start, and at offset 8 which loop, at 16 how often, at 24 the distance to run().
+ * with gcc 12.2. The first bytes are: a jump to the start, and at offset 8 which loop, at 16 how
+ * often, at 24 the distance to run().
  */
 typedef unsigned long u64;
 typedef unsigned int u32;
@@ -77,7 +79,8 @@ static u64 hash(u64 rounds)
 		for (i = 0; i < N * 3 / 4; i++) {
 			u32 key = (next(&seed) & 0x3fff) + 1;
 
-			for (at = key * 2654435761u >> 20; numbers[at] && numbers[at] != key; at = (at + 1) & (N - 1))
+			for (at = key * 2654435761u >> 20; numbers[at] && numbers[at] != key;
+			     at = (at + 1) & (N - 1))
 				;
 			found += numbers[at] == key;
 			numbers[at] = key;
@@ -94,7 +97,10 @@ static const char *number(const char *p, u64 *v)
 	return p;
 }
 
-/* Expressions of numbers, + - * and parentheses: written as text, then evaluated with an operator stack. */
+/*
+ * Expressions of numbers, + - * and parentheses: written as text, then evaluated with an operator
+ * stack.
+ */
 static u64 parse(u64 rounds)
 {
 	u64 sum = 0;
@@ -127,11 +133,14 @@ static u64 parse(u64 rounds)
 			case '+':
 			case '-':
 			case '*':
-				while (no && ops[no - 1] != '(' && (ops[no - 1] == '*' || *p != '*')) {
+				while (no && ops[no - 1] != '(' &&
+				       (ops[no - 1] == '*' || *p != '*')) {
 					u64 b = values[--nv], a = values[nv - 1];
 					char op = ops[--no];
 
-					values[nv - 1] = op == '+' ? a + b : op == '-' ? a - b : a * b;
+					values[nv - 1] = op == '+' ? a + b :
+							 op == '-' ? a - b :
+								     a * b;
 				}
 				ops[no++ & 63] = *p;
 				break;
@@ -140,7 +149,9 @@ static u64 parse(u64 rounds)
 					u64 b = values[--nv], a = values[nv - 1];
 					char op = ops[--no];
 
-					values[nv - 1] = op == '+' ? a + b : op == '-' ? a - b : a * b;
+					values[nv - 1] = op == '+' ? a + b :
+							 op == '-' ? a - b :
+								     a * b;
 				}
 				no--;
 				break;

@@ -261,6 +261,7 @@ static bool is_trap(u8 v)
 	return v == VEC_DB || v == VEC_BP || v == VEC_OF || v == VEC_NMI;
 }
 
+/* WALK 3/10 -> the IDT's gate for vector 14, kernel/irq/entry.c */
 void cpu_deliver(struct cpu *cpu, const struct fault *f)
 {
 	struct machine *m = cpu->m;

@@ -142,6 +142,7 @@ bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool s
 		used[level] = table + ((va >> shift) & 0x1ff) * 8;
 		entry = read_entry(m, used[level]);
 		w->steps++;
+		/* WALK 2/10 -> not present: back to cpu_deliver, hw/entry.c */
 		if (!(entry & PTE_P))
 			return page_fault(cpu, va, access, user, 0, f);
 		leaf = level == 0 || (level < 3 && (entry & PTE_PS));

@@ -2,8 +2,8 @@
 /*
  * Pipes and FIFOs: bytes through a ring of pages.
  *
- * Called by pipe2, by opens of FIFOs, and by reads, writes, poll and ioctl on both. Calls the page allocator, wait queues, and
- * hooks.send_sig for SIGPIPE.
+ * Called by pipe2, by opens of FIFOs, and by reads, writes, poll and ioctl on both. Calls the page
+ * allocator, wait queues, and hooks.send_sig for SIGPIPE.
  *
  * After write(fd, 5,000 bytes) and write(fd, "ab\n", 3), ring_size 16, mask 15:
  *
@@ -16,18 +16,23 @@
  *	readers 1, writers 1 --last writer closes--> reads drain the ring, then 0 (end of file)
  *	                     --last reader closes--> writes are -EPIPE and SIGPIPE
  *
- * B1  0 <= head - tail <= ring_size, ring_size a power of two; slots outside [tail, head) own no page.
+ * B1  0 <= head - tail <= ring_size, ring_size a power of two; slots outside [tail, head) own no
+ *     page.
  * B2  offset + len <= PAGE_SIZE and len > 0 for every slot in use while the mutex is free.
- * B3  A write of at most PIPE_BUF (4,096) bytes goes into the ring in one hold of the mutex: it fits in one page by itself, or it merges
- *     whole. So such writes never mix. Longer ones may.
- * B4  Sleepers on rd_wait and wr_wait are exclusive: one wake-up, one task. A reader that found the pipe empty is woken when it stops being
- *     empty, a writer when it stops being full; whoever leaves something for the next one passes the wake-up on.
- * B5  files counts the open files; at 0 the ring and its pages are gone. A FIFO's ring exists only while it is open.
- * B6  Opening a FIFO for reading waits for a writer and the reverse (not with O_NONBLOCK: a reader goes on, a writer gets -ENXIO);
- *     r_counter and w_counter show that somebody came even if he has left again.
+ * B3  A write of at most PIPE_BUF (4,096) bytes goes into the ring in one hold of the mutex: it
+ *     fits in one page by itself, or it merges whole. So such writes never mix. Longer ones may.
+ * B4  Sleepers on rd_wait and wr_wait are exclusive: one wake-up, one task. A reader that found the
+ *     pipe empty is woken when it stops being empty, a writer when it stops being full; whoever
+ *     leaves something for the next one passes the wake-up on.
+ * B5  files counts the open files; at 0 the ring and its pages are gone. A FIFO's ring exists only
+ *     while it is open.
+ * B6  Opening a FIFO for reading waits for a writer and the reverse (not with O_NONBLOCK: a reader
+ *     goes on, a writer gets -ENXIO); r_counter and w_counter show that somebody came even if he
+ *     has left again.
  *
- * Units: bytes; slots for head, tail and ring_size. Owner: the inode's i_pipe, by files. Locking: the pipe's mutex, held over copies that may fault
- * pages in (outside mmap_lock, as in Linux). Errors: -EPIPE, -EAGAIN, -ERESTARTSYS, -EFAULT, -ENOMEM, -EBUSY. Time: the copies, wake-ups.
+ * Units: bytes; slots for head, tail and ring_size. Owner: the inode's i_pipe, by files. Locking:
+ * the pipe's mutex, held over copies that may fault pages in (outside mmap_lock, as in Linux).
+ * Errors: -EPIPE, -EAGAIN, -ERESTARTSYS, -EFAULT, -ENOMEM, -EBUSY. Time: the copies, wake-ups.
  * Source: pipe(7), fifo(7), Linux fs/pipe.c (behaviour).
  */
 #include "ipc/pipe.h"
@@ -226,7 +231,10 @@ static s64 broken_pipe(void)
 	return -EPIPE;
 }
 
-/* Put the odd bytes of a write behind the last ones, if they fit whole. Bytes or -EFAULT; 0: no room. Mutex held. */
+/*
+ * Put the odd bytes of a write behind the last ones, if they fit whole. Bytes or -EFAULT; 0: no
+ * room. Mutex held.
+ */
 static s64 merge(struct pipe_inode_info *pipe, struct iov_iter *from)
 {
 	u64 odd = iov_iter_count(from) % PAGE_SIZE, end, moved;
@@ -258,7 +266,8 @@ static s64 append_page(struct pipe_inode_info *pipe, struct iov_iter *from, u32 
 	if (moved < n)
 		return -EFAULT;
 	pipe->tmp_page = NULL;
-	*slot(pipe, pipe->head++) = (struct pipe_buffer){.page = page, .len = (u32)n, .flags = flags};
+	*slot(pipe, pipe->head++) =
+		(struct pipe_buffer){ .page = page, .len = (u32)n, .flags = flags };
 	return (s64)n;
 }
 
@@ -532,7 +541,8 @@ static struct inode *get_pipe_inode(struct super_block *sb)
 	inode_init_owner(inode, NULL, S_IFIFO | S_IRUSR | S_IWUSR);
 	inode->i_fop = &pipefifo_fops;
 	inode->i_pipe = pipe;
-	pipe->files = pipe->readers = pipe->writers = 1; /* the caller's, until the files have them */
+	pipe->files = pipe->readers = pipe->writers =
+		1; /* the caller's, until the files have them */
 	pipe->r_counter = pipe->w_counter = 1;
 	return inode;
 }
@@ -550,7 +560,7 @@ static struct file *pipe_end(const struct path *path, u32 flags, u32 mode)
 
 int create_pipe_files(struct file *res[2], u32 flags)
 {
-	struct path path = {.mnt = kern()->ipc->pipe_mnt};
+	struct path path = { .mnt = kern()->ipc->pipe_mnt };
 	struct inode *inode;
 	int err = -ENOMEM;
 
@@ -612,7 +622,8 @@ int do_pipe2(int fds[2], u32 flags)
 
 /* --- pipefs --- */
 
-static struct super_block *pipefs_mount(const struct file_system_type *type, const char *dev_name, const char *options)
+static struct super_block *pipefs_mount(const struct file_system_type *type, const char *dev_name,
+					const char *options)
 {
 	struct super_block *sb = sget_anon(type);
 	struct inode *root;
@@ -635,7 +646,9 @@ static struct super_block *pipefs_mount(const struct file_system_type *type, con
 	return sb;
 }
 
-static const struct file_system_type pipe_fs_type = {.name = "pipefs", .fs_flags = FS_NODEV, .mount = pipefs_mount};
+static const struct file_system_type pipe_fs_type = { .name = "pipefs",
+						      .fs_flags = FS_NODEV,
+						      .mount = pipefs_mount };
 
 int ipc_init(struct kernel *k)
 {

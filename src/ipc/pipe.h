@@ -31,9 +31,9 @@ struct pipe_buffer {
 struct pipe_inode_info {
 	struct mutex mutex;
 	wait_queue_head_t rd_wait, wr_wait;
-	u32 head;	/* next slot to fill; slots are head & (ring_size - 1) [p] */
-	u32 tail;	/* oldest slot in use [p] */
-	u32 ring_size;	/* slots, a power of two [p] */
+	u32 head;		     /* next slot to fill; slots are head & (ring_size - 1) [p] */
+	u32 tail;		     /* oldest slot in use [p] */
+	u32 ring_size;		     /* slots, a power of two [p] */
 	u32 readers, writers, files; /* [p] */
 	u32 r_counter, w_counter;    /* opens so far, for FIFO rendezvous [p] */
 	struct page *tmp_page;	     /* one page kept for reuse [p] */
@@ -57,7 +57,10 @@ static inline bool pipe_full(u32 head, u32 tail, u32 limit)
 int ipc_init(struct kernel *k);
 /* Take it down again (tests, failed boots): no pipe may be open. */
 void ipc_exit(struct kernel *k);
-/* Two files, [0] for reading and [1] for writing, one reference each. flags: O_CLOEXEC, O_NONBLOCK, O_DIRECT. 0, -ENOMEM, -EINVAL. */
+/*
+ * Two files, [0] for reading and [1] for writing, one reference each. flags: O_CLOEXEC, O_NONBLOCK,
+ * O_DIRECT. 0, -ENOMEM, -EINVAL.
+ */
 int create_pipe_files(struct file *res[2], u32 flags);
 /* pipe2(2): two descriptors of current. */
 int do_pipe2(int fds[2], u32 flags);

@@ -175,6 +175,7 @@ static void do_user_addr_fault(struct pt_regs *regs, u64 error, u64 address)
 		flags |= FAULT_FLAG_INSTRUCTION;
 
 	for (tries = 0; tries < FAULT_TRIES; tries++) {
+		/* WALK 5/10 -> find_vma, mm/vma.c */
 		struct vm_area_struct *vma = lock_and_find_vma(mm, address);
 
 		if (!vma) {
@@ -186,6 +187,7 @@ static void do_user_addr_fault(struct pt_regs *regs, u64 error, u64 address)
 			bad_area(regs, error, address, SIGSEGV, SEGV_ACCERR);
 			return;
 		}
+		/* WALK 6/10 -> handle_mm_fault, mm/memory.c */
 		ret = handle_mm_fault(vma, address, flags);
 		if (!(ret & VM_FAULT_RETRY))
 			mmap_read_unlock(mm);

@@ -243,7 +243,7 @@ static vm_fault_t call_fault(struct vm_fault *vmf)
 		return shm_fault(vmf);
 	if (!vma->vm_ops->fault)
 		return VM_FAULT_SIGBUS;
-	/* WALK -> vm_ops->fault, vfs */
+	/* WALK 7/10 -> vm_ops->fault, vfs/filemap.c */
 	ret = vma->vm_ops->fault(vmf);
 	BUG_ON(!(ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY)) && !vmf->page);
 	return ret & ~VM_FAULT_LOCKED;
@@ -259,6 +259,7 @@ static vm_fault_t map_file_page(struct vm_fault *vmf, pte_t entry)
 	}
 	page_add_file_rmap(vmf->page);
 	rss_add(vma->vm_mm, rss_kind(vma, vmf->page), 1);
+	/* WALK 9/10 -> the entry is present: back to the interrupt return, kernel/irq/entry.c */
 	*vmf->pte = entry;
 	pte_unlock(vmf);
 	return 0;

@@ -2,20 +2,23 @@
 /*
  * Pulling work to a CPU that has none.
  *
- * __schedule() calls newidle_balance() before it would pick the idle task; the tick of a busy CPU calls trigger_load_balance(). It calls the
- * core's queueing.
+ * __schedule() calls newidle_balance() before it would pick the idle task; the tick of a busy CPU
+ * calls trigger_load_balance(). It calls the core's queueing.
  *
  *	cpu 0: A B C D     cpu 1: E, sleeps -> cpu 1 looks for the CPU with most fair tasks: 0 (4)
  *	takes D, the last of 0's tree that may run on 1 and has not run for migration_cost (0.5 ms)
  *
- * B1 Two queue locks are taken in index order; the own one is dropped for that, so what was true before is looked at again.
- * B2 Only fair tasks that are queued, not running, allowed here and not cache-hot are moved, one at a time.
+ * B1 Two queue locks are taken in index order; the own one is dropped for that, so what was true
+ *    before is looked at again.
+ * B2 Only fair tasks that are queued, not running, allowed here and not cache-hot are moved, one at
+ *    a time.
  * B3 A halted CPU is kicked, by the reschedule IPI, only when some waiting task may run on it.
  *
- * Absent: scheduling domains, imbalance percentages, active balance. A CPU that is never idle pulls nothing.
+ * Absent: scheduling domains, imbalance percentages, active balance. A CPU that is never idle pulls
+ * nothing.
  *
- * Units: none. Owner: none. Locking: run-queue locks. Errors: none. Time: lock costs only. Source: the idea of Linux 6.1
- * newidle_balance and nohz_balancer_kick.
+ * Units: none. Owner: none. Locking: run-queue locks. Errors: none. Time: lock costs only. Source:
+ * the idea of Linux 6.1 newidle_balance and nohz_balancer_kick.
  */
 #include "sched/rq.h"
 

@@ -2,20 +2,24 @@
 /*
  * Proving the scheduler's invariants, and saying what every task is doing.
  *
- * Tests call sched_check(); with params.debug_checks the core calls it after every tick, wake-up and switch; the API prints sched_report()
- * when a machine can do nothing any more.
+ * Tests call sched_check(); with params.debug_checks the core calls it after every tick, wake-up
+ * and switch; the API prints sched_report() when a machine can do nothing any more.
  *
  *	pid 1 init: S cpu 0 prio 120 switches 12+3
  *	pid 7 sh: S cpu 1 prio 120 switches 4+0
  *	cpu 0: idle, clock 5000123 ns; cpu 1: idle ...
  *
- * V1 Each fair tree is ordered, its leftmost cached, and the weights and number of its entities, the running one included, are load and
- *    nr_running. V2 RT bits say which lists are not empty. V3 A queue's nr_running is the classes' sum. V4 min_vruntime never falls.
- * V5 Executed, idle and not yet accounted time make up the time since the CPU started: so over all CPUs execution + idle = CPUs * time.
- * V6 Every leader counts its threads, every child names the parent on whose list it is, every number finds its task.
+ * V1 Each fair tree is ordered, its leftmost cached, and the weights and number of its entities,
+ *    the running one included, are load and nr_running. V2 RT bits say which lists are not empty.
+ *    V3 A queue's nr_running is the classes' sum. V4 min_vruntime never falls.
+ * V5 Executed, idle and not yet accounted time make up the time since the CPU started: so over all
+ *    CPUs execution + idle = CPUs * time.
+ * V6 Every leader counts its threads, every child names the parent on whose list it is, every
+ *    number finds its task.
  *
- * Units: ns. Owner: none. Locking: none: it looks between charges, passing over queues that are locked (in the middle of a change).
- * Errors: the first broken invariant's text. Time: charges nothing. Source: the reference's list of checks for each event.
+ * Units: ns. Owner: none. Locking: none: it looks between charges, passing over queues that are
+ * locked (in the middle of a change). Errors: the first broken invariant's text. Time: charges
+ * nothing. Source: the reference's list of checks for each event.
  */
 #include <stdarg.h>
 

@@ -4,13 +4,14 @@
  *
  * vfork, kthread_stop and drivers use them; they call the wait queue and the scheduler.
  *
- *	done 0, waiters A B:  complete -> done 1, A woken, A takes it: done 0      complete_all -> done U32_MAX, never taken again
+ *   done 0, waiters A B:  complete -> done 1, A woken, A takes it: done 0      complete_all -> done U32_MAX, never taken again
  *
  * D1 `done` is read and written under the queue's lock; a waiter returns only after taking one.
- * D2 The completer touches the completion no more after it dropped the lock, so the waiter may free it at once.
+ * D2 The completer touches the completion no more after it dropped the lock, so the waiter may free
+ *    it at once.
  *
- * Units: jiffies for timeouts. Owner: the embedder, often a stack. Locking: the queue's. Errors: -ERESTARTSYS. Time: wake-ups' own.
- * Source: Linux 6.1 kernel/sched/completion.c.
+ * Units: jiffies for timeouts. Owner: the embedder, often a stack. Locking: the queue's. Errors:
+ * -ERESTARTSYS. Time: wake-ups' own. Source: Linux 6.1 kernel/sched/completion.c.
  */
 #include "sched/completion.h"
 
@@ -49,7 +50,10 @@ void complete_all(struct completion *x)
 	spin_unlock_irqrestore(&x->wait.lock, flags);
 }
 
-/* Lock held, IRQs off. Returns the jiffies left (at least 1 when a completion was taken), 0, or -ERESTARTSYS. */
+/*
+ * Lock held, IRQs off. Returns the jiffies left (at least 1 when a completion was taken), 0, or
+ * -ERESTARTSYS.
+ */
 static long wait_locked(struct completion *x, long timeout, unsigned state)
 {
 	wait_queue_entry_t wait;

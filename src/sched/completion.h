@@ -2,7 +2,10 @@
 #ifndef SCHED_COMPLETION_H
 #define SCHED_COMPLETION_H
 
-/* "It is done": a count of completions and the tasks that wait for one, first come first served (Linux's API). */
+/*
+ * "It is done": a count of completions and the tasks that wait for one, first come first served
+ * (Linux's API).
+ */
 
 #include "sched/wait.h"
 

@@ -2,38 +2,43 @@
 /*
  * The scheduler core: waking, choosing, switching.
  *
- * Everything that blocks or wakes calls it; it calls the class tables, the context switch and hooks.switch_mm. It does not know how a
- * class orders its tasks, nor what an address space is.
+ * Everything that blocks or wakes calls it; it calls the class tables, the context switch and
+ * hooks.switch_mm. It does not know how a class orders its tasks, nor what an address space is.
  *
  * A wake-up from CPU 0 of a task that last ran on CPU 1, and the switch there:
  *
- *	CPU 0                                        CPU 1 (idle, halted)
- *	try_to_wake_up(p)
- *	  pi_lock; state S -> WAKING                 ...
- *	  select_task_rq: 1 (previous and idle)
- *	  rq1->lock; enqueue; state R
- *	  idle < p: need_resched(1), IPI 0xfd  --->  leaves HLT, takes the IPI
- *	  unlock                                     idle loop: __schedule: rq1->lock, pick p, switch
- *	                                             p returns from its own schedule(): finish_task_switch, unlock
+ *   CPU 0                                        CPU 1 (idle, halted)
+ *   try_to_wake_up(p)
+ *     pi_lock; state S -> WAKING                 ...
+ *     select_task_rq: 1 (previous and idle)
+ *     rq1->lock; enqueue; state R
+ *     idle < p: need_resched(1), IPI 0xfd  --->  leaves HLT, takes the IPI
+ *     unlock                                     idle loop: __schedule: rq1->lock, pick p, switch
+ *                                                p returns from its own schedule(): finish_task_switch, unlock
  *
  * States of a task, with the function on each edge:
  *
- *	NEW --wake_up_new_task--> ready --__schedule--> running --__schedule (state != R)--> sleeping --try_to_wake_up--> ready
- *	                            ^------__schedule (preempted, yields)------'            running --do_task_dead--> DEAD
+ *   NEW --wake_up_new_task--> ready --__schedule--> running --__schedule (state != R)--> sleeping --try_to_wake_up--> ready
+ *                               ^------__schedule (preempted, yields)------'            running --do_task_dead--> DEAD
  *
- * C1 rq->lock is taken by the task that leaves and released by the task that arrives, on the same CPU, IRQs off between.
+ * C1 rq->lock is taken by the task that leaves and released by the task that arrives, on the same
+ *    CPU, IRQs off between.
  * C2 on_rq and nr_running change together under rq->lock; a task is on at most one queue.
- * C3 on_cpu is set before the switch to a task and cleared after the switch away is complete; a waker that wants to move a task
- *    waits for that, so no stack runs on two CPUs.
- * C4 p->state is tested and set for wake-ups under p->pi_lock; lock order is pi_lock, then rq->lock; two queues in index order.
+ * C3 on_cpu is set before the switch to a task and cleared after the switch away is complete; a
+ *    waker that wants to move a task waits for that, so no stack runs on two CPUs.
+ * C4 p->state is tested and set for wake-ups under p->pi_lock; lock order is pi_lock, then
+ *    rq->lock; two queues in index order.
  * C5 need_resched is set under rq->lock, cleared only by __schedule on that CPU.
- * C6 rq->clock never goes back. All run time is measured along it, so executed plus idle time is exactly what passed.
+ * C6 rq->clock never goes back. All run time is measured along it, so executed plus idle time is
+ *    exactly what passed.
  *
- * Clocks: each CPU has its own. A waker brings the other queue's clock to the later of its own time and that CPU's; the CPU itself, if it was
- * behind, finds the queue's clock ahead and accounts nothing until it has caught up.
+ * Clocks: each CPU has its own. A waker brings the other queue's clock to the later of its own time
+ * and that CPU's; the CPU itself, if it was behind, finds the queue's clock ahead and accounts
+ * nothing until it has caught up.
  *
- * Units: ns. Owner: run queues are the CPUs'. Locking: as above. Errors: none; broken rules are BUGs. Time: COST_SWITCH_WORK once a
- * switch, after it; COST_WAKEUP_WORK once a wake-up. Source: Linux 6.1 kernel/sched/core.c for the protocol.
+ * Units: ns. Owner: run queues are the CPUs'. Locking: as above. Errors: none; broken rules are
+ * BUGs. Time: COST_SWITCH_WORK once a switch, after it; COST_WAKEUP_WORK once a wake-up. Source:
+ * Linux 6.1 kernel/sched/core.c for the protocol.
  */
 #include "kernel/irq/idt.h"
 #include "kernel/trace/tracepoints.h"
@@ -284,7 +289,10 @@ static bool ttwu_runnable(struct task_struct *p, int wake_flags)
 	return queued;
 }
 
-/* p left its queue but its CPU still stands on its stack: leave the run set until finish_task_switch() there says otherwise. */
+/*
+ * p left its queue but its CPU still stands on its stack: leave the run set until
+ * finish_task_switch() there says otherwise.
+ */
 static void wait_off_cpu(struct task_struct *p)
 {
 	while (p->on_cpu) {
@@ -463,7 +471,10 @@ void sched_tick_hook(bool user)
 
 /* --- the switch --- */
 
-/* prev may not run here any more (sched_setaffinity): it was taken off at the switch and arrives elsewhere now. IRQs off. */
+/*
+ * prev may not run here any more (sched_setaffinity): it was taken off at the switch and arrives
+ * elsewhere now. IRQs off.
+ */
 static void carry_over(struct task_struct *prev)
 {
 	u32 dest = fallback_rq(prev);
@@ -478,7 +489,10 @@ static void carry_over(struct task_struct *prev)
 	spin_unlock(&rq->lock);
 }
 
-/* First part after a switch, on the stack of the task that arrives. IRQs off and rq locked on entry; both undone. */
+/*
+ * First part after a switch, on the stack of the task that arrives. IRQs off and rq locked on
+ * entry; both undone.
+ */
 static void finish_task_switch(void)
 {
 	struct rq *rq = this_rq();
@@ -504,7 +518,10 @@ static void finish_task_switch(void)
 	}
 }
 
-/* The simulated registers a task owns while it is in the kernel, and the user's that no pt_regs holds. */
+/*
+ * The simulated registers a task owns while it is in the kernel, and the user's that no pt_regs
+ * holds.
+ */
 static void switch_cpu_state(struct cpu *cpu, struct task_struct *prev, struct task_struct *next)
 {
 	const u32 no_user_state = PF_KTHREAD | PF_IDLE;

@@ -2,17 +2,21 @@
 /*
  * Whose time it was: user and system shares by tick, run time exactly, and the load averages.
  *
- * The tick calls account_tick() and calc_global_load(); times(2), getrusage(2), /proc ask for the adjusted figures.
+ * The tick calls account_tick() and calc_global_load(); times(2), getrusage(2), /proc ask for the
+ * adjusted figures.
  *
  *	a task ran 2,500,000 ns exactly; ticks saw it 1 time in user, 1 time in system mode
  *	-> utime 1,250,000, stime 1,250,000: the ticks give the ratio, the scheduler's clock the sum
  *
- * U1 utime + stime of a task is its exact run time; neither ever falls from one reading to the next.
- * U2 The load averages are sampled every 5 s of virtual time (plus a tick, as Linux); while all CPUs idle without ticks nothing
- *    samples, and the samples missed are made up for at the next tick, with nobody running.
+ * U1 utime + stime of a task is its exact run time; neither ever falls from one reading to the
+ *    next.
+ * U2 The load averages are sampled every 5 s of virtual time (plus a tick, as Linux); while all
+ *    CPUs idle without ticks nothing samples, and the samples missed are made up for at the next
+ *    tick, with nobody running.
  *
- * Units: ns; loads in 1/2048. Owner: tasks. Locking: readings under the tasklist lock or between charges. Errors: none.
- * Time: charges nothing. Source: Linux 6.1 kernel/sched/cputime.c, loadavg.c for the rules.
+ * Units: ns; loads in 1/2048. Owner: tasks. Locking: readings under the tasklist lock or between
+ * charges. Errors: none. Time: charges nothing. Source: Linux 6.1 kernel/sched/cputime.c, loadavg.c
+ * for the rules.
  */
 #include "sched/rq.h"
 

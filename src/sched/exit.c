@@ -2,20 +2,25 @@
 /*
  * Ending: from do_exit() to the last reference.
  *
- * Every task ends here; it calls the floors' exit hooks, tells the parent, and switches away for good.
+ * Every task ends here; it calls the floors' exit hooks, tells the parent, and switches away for
+ * good.
  *
- *	do_exit: hooks (mm, files, fs, signal ...) -> children to a reaper -> ZOMBIE, parent told --------> switch, never back
- *	                                                                   `-> nobody waits: DEAD, released      |
- *	parent: do_wait -> takes status -> DEAD -> release_task: out of the tree, number free                    |
- *	struct freed when both the tree's reference and the scheduler's (dropped after that switch) are gone  <--'
+ *   do_exit: hooks (mm, files, fs, signal ...) -> children to a reaper -> ZOMBIE, parent told --------> switch, never back
+ *                                                                      `-> nobody waits: DEAD, released      |
+ *   parent: do_wait -> takes status -> DEAD -> release_task: out of the tree, number free                    |
+ *   struct freed when both the tree's reference and the scheduler's (dropped after that switch) are gone  <--'
  *
- * X1 A process is a zombie until its last thread is gone and its parent has asked; a thread that is no leader is released at once.
- * X2 Children go to another live thread of the group, else to the nearest living subreaper among the ancestors, else to pid 1, else (before
- *    there is one) to the kernel, which waits for nobody: those are released when they end.
- * X3 Figures of released threads are added to their leader, those of waited-for children to the parent.
+ * X1 A process is a zombie until its last thread is gone and its parent has asked; a thread that is
+ *    no leader is released at once.
+ * X2 Children go to another live thread of the group, else to the nearest living subreaper among
+ *    the ancestors, else to pid 1, else (before there is one) to the kernel, which waits for
+ *    nobody: those are released when they end.
+ * X3 Figures of released threads are added to their leader, those of waited-for children to the
+ *    parent.
  *
- * Units: wait status as wait(2) reports it. Owner: the tree. Locking: tasklist lock. Errors: exiting in an interrupt or of the idle task
- * panics. Time: COST_EXIT_WORK and the hooks' own. Source: Linux 6.1 kernel/exit.c for the rules.
+ * Units: wait status as wait(2) reports it. Owner: the tree. Locking: tasklist lock. Errors:
+ * exiting in an interrupt or of the idle task panics. Time: COST_EXIT_WORK and the hooks' own.
+ * Source: Linux 6.1 kernel/exit.c for the rules.
  */
 #include "kernel/trace/tracepoints.h"
 #include "sched/kthread.h"
@@ -48,7 +53,10 @@ void wake_up_parent(struct task_struct *p)
 	tasklist_unlock(flags);
 }
 
-/* The signal floor sends the signal and knows whether the parent cares; then whoever waits looks again. True: nobody will reap it. */
+/*
+ * The signal floor sends the signal and knows whether the parent cares; then whoever waits looks
+ * again. True: nobody will reap it.
+ */
 static bool do_notify_parent(struct task_struct *t)
 {
 	struct kernel *k = kern();
@@ -75,7 +83,10 @@ static void add_thread_figures(struct task_struct *leader, const struct task_str
 	leader->dead_nivcsw += t->nivcsw;
 }
 
-/* Unlink t. Returns its leader when that was a zombie waiting for the group to empty and nobody will wait for it. */
+/*
+ * Unlink t. Returns its leader when that was a zombie waiting for the group to empty and nobody
+ * will wait for it.
+ */
 static struct task_struct *unlink_task(struct task_struct *t)
 {
 	struct sched_root *root = kern()->sched;
@@ -137,7 +148,10 @@ static struct task_struct *find_reaper(struct task_struct *t)
 	return idle_task(kern(), 0);
 }
 
-/* One child to its new parent. Returns it when it is a zombie nobody will wait for: the caller releases it without the lock. */
+/*
+ * One child to its new parent. Returns it when it is a zombie nobody will wait for: the caller
+ * releases it without the lock.
+ */
 static struct task_struct *reparent_one(struct task_struct *t, struct task_struct *reaper,
 					struct task_struct *child)
 {

@@ -2,28 +2,33 @@
 /*
  * The completely fair class: the task that had least of its share runs next.
  *
- * The core calls it through fair_sched_class; it calls nothing above calc_delta and resched_curr, and knows no CPU but its own queue.
+ * The core calls it through fair_sched_class; it calls nothing above calc_delta and resched_curr,
+ * and knows no CPU but its own queue.
  *
  * Three tasks on one queue, times in ms of virtual runtime, A and B nice 0, C nice 5 (weight 335):
  *
- *	min_vruntime 100.0      tree: B 100.0 (leftmost)  C 103.1       curr: A 101.2 (not in the tree)
- *	load = 1024 + 1024 + 335 = 2383; period 6 (nr <= 8); slice of A = 6 * 1024 / 2383 = 2.578
- *	A runs 2.578 more: vruntime 103.778, tick: ran more than its slice -> reschedule, B is picked
- *	C runs 1 ms: its vruntime moves 1 * 1024 / 335 = 3.057
+ *   min_vruntime 100.0      tree: B 100.0 (leftmost)  C 103.1       curr: A 101.2 (not in the tree)
+ *   load = 1024 + 1024 + 335 = 2383; period 6 (nr <= 8); slice of A = 6 * 1024 / 2383 = 2.578
+ *   A runs 2.578 more: vruntime 103.778, tick: ran more than its slice -> reschedule, B is picked
+ *   C runs 1 ms: its vruntime moves 1 * 1024 / 335 = 3.057
  *
- * F1 Virtual runtime moves by delta * 1024 / weight, by multiplication with a 32-bit inverse: no division, no drift between builds.
+ * F1 Virtual runtime moves by delta * 1024 / weight, by multiplication with a 32-bit inverse: no
+ *    division, no drift between builds.
  * F2 min_vruntime never goes back: max(old, min(curr if queued, leftmost)).
- * F3 load is the sum of the weights of all queued entities, the running one included; nr_running their number.
+ * F3 load is the sum of the weights of all queued entities, the running one included; nr_running
+ *    their number.
  * F4 The tree is ordered by vruntime as signed difference; equals stand in order of arrival.
- * F5 A task that leaves its CPU without sleeping carries vruntime relative to min_vruntime and becomes absolute where it arrives;
- *    one that sleeps keeps it absolute, and a wake-up elsewhere makes it relative first.
- * F6 A waking task is placed at max(own, min_vruntime - latency / 2), a forked one a slice after min_vruntime, so neither sleeping nor
- *    forking earns more than that.
+ * F5 A task that leaves its CPU without sleeping carries vruntime relative to min_vruntime and
+ *    becomes absolute where it arrives; one that sleeps keeps it absolute, and a wake-up elsewhere
+ *    makes it relative first.
+ * F6 A waking task is placed at max(own, min_vruntime - latency / 2), a forked one a slice after
+ *    min_vruntime, so neither sleeping nor forking earns more than that.
  *
- * Absent: groups, bandwidth, PELT, NUMA. CPU choice looks at weights and counts, not at decayed load.
+ * Absent: groups, bandwidth, PELT, NUMA. CPU choice looks at weights and counts, not at decayed
+ * load.
  *
- * Units: ns. Owner: the queue's CPU. Locking: rq->lock. Errors: none. Time: charges nothing; the core does. Source: Linux 6.1
- * kernel/sched/fair.c for the rules.
+ * Units: ns. Owner: the queue's CPU. Locking: rq->lock. Errors: none. Time: charges nothing; the
+ * core does. Source: Linux 6.1 kernel/sched/fair.c for the rules.
  */
 #include "kernel/trace/tracepoints.h"
 #include "sched/rq.h"
@@ -225,7 +230,10 @@ static void dequeue_entity(struct rq *rq, struct cfs_rq *cfs_rq, struct sched_en
 	load_sub(cfs_rq, se);
 	if (!(flags & DEQUEUE_SLEEP))
 		se->vruntime -= cfs_rq->min_vruntime;
-	/* A save that is restored at once must not move min_vruntime, or the task would gain from having been away. */
+	/*
+	 * A save that is restored at once must not move min_vruntime, or the task would gain from
+	 * having been away.
+	 */
 	if ((flags & (DEQUEUE_SAVE | DEQUEUE_MOVE)) != DEQUEUE_SAVE)
 		update_min_vruntime(cfs_rq);
 }
@@ -266,7 +274,10 @@ static void task_tick_fair(struct rq *rq, struct task_struct *p)
 		check_preempt_tick(rq, &rq->cfs, &p->se);
 }
 
-/* 1: se is behind curr by more than the wake-up granularity; 0: behind, but by less; -1: not behind. */
+/*
+ * 1: se is behind curr by more than the wake-up granularity; 0: behind, but by less; -1: not
+ * behind.
+ */
 static int wakeup_preempt_entity(const struct sched_entity *curr, struct sched_entity *se)
 {
 	s64 vdiff = vruntime_diff(curr->vruntime, se->vruntime);
@@ -302,7 +313,10 @@ static void check_preempt_wakeup(struct rq *rq, struct task_struct *p, int wake_
 
 /* --- picking --- */
 
-/* The leftmost, unless a buddy within the wake-up granularity of it is to be preferred, or it asked to be skipped. */
+/*
+ * The leftmost, unless a buddy within the wake-up granularity of it is to be preferred, or it asked
+ * to be skipped.
+ */
 static struct sched_entity *pick_next_entity(struct cfs_rq *cfs_rq)
 {
 	struct sched_entity *left = first_entity(cfs_rq), *se = left, *second;
@@ -384,7 +398,10 @@ static void task_fork_fair(struct task_struct *p)
 	spin_unlock(&rq->lock);
 }
 
-/* A sleeper taken elsewhere: relative to the queue it slept on (F5). One that moves while queued was made relative at dequeue. */
+/*
+ * A sleeper taken elsewhere: relative to the queue it slept on (F5). One that moves while queued
+ * was made relative at dequeue.
+ */
 static void migrate_task_rq_fair(struct task_struct *p, u32 new_cpu)
 {
 	(void)new_cpu;
@@ -393,7 +410,10 @@ static void migrate_task_rq_fair(struct task_struct *p, u32 new_cpu)
 	p->se.exec_start = 0;
 }
 
-/* True when p is not queued and its vruntime is relative all the same: on its way between queues or not yet started. */
+/*
+ * True when p is not queued and its vruntime is relative all the same: on its way between queues or
+ * not yet started.
+ */
 static bool vruntime_normalized(const struct task_struct *p)
 {
 	return p->on_rq || p->state == TASK_WAKING || p->state == TASK_NEW;
@@ -403,7 +423,10 @@ static void switched_from_fair(struct rq *rq, struct task_struct *p)
 {
 	if (vruntime_normalized(p))
 		return;
-	/* Asleep: place it as if it woke now, then make it relative, so that the time in another class does not count. */
+	/*
+	 * Asleep: place it as if it woke now, then make it relative, so that the time in another
+	 * class does not count.
+	 */
 	place_entity(&rq->cfs, &p->se, false);
 	p->se.vruntime -= rq->cfs.min_vruntime;
 }
@@ -465,7 +488,10 @@ static u32 find_idlest_cpu(const struct task_struct *p, u32 cpu)
 	return best;
 }
 
-/* The waker's CPU or the previous one: an idle one first, then the one with less weight after the move. */
+/*
+ * The waker's CPU or the previous one: an idle one first, then the one with less weight after the
+ * move.
+ */
 static u32 wake_affine(const struct task_struct *p, u32 this_cpu_id, u32 prev)
 {
 	if (idle_cpu(this_cpu_id))

@@ -2,24 +2,27 @@
 /*
  * Making tasks.
  *
- * clone, fork, kernel threads and boot call it; it calls the allocators, the other floors' fork hooks and the scheduler. It knows no mm, no
- * file, no signal: each floor registered what it keeps in a task.
+ * clone, fork, kernel threads and boot call it; it calls the allocators, the other floors' fork
+ * hooks and the scheduler. It knows no mm, no file, no signal: each floor registered what it keeps
+ * in a task.
  *
- *	fork in sh (pid 7):
- *	  task_struct from SLUB, a copy of sh's          (usage 2: the tree's and the scheduler's)
- *	  16 KiB simulated stack  ffff888001a54000       pt_regs at ...57f58, ax = 0
- *	  256 KiB C stack, first frame task_entry()
- *	  hooks in order: cred, mm, files, fs, signal    the third fails -> mm, cred undone, stacks and struct freed, its errno returned
- *	  pid 8, linked under sh, TASK_NEW
- *	wake_up_new_task -> picked -> task_entry -> schedule_tail -> IRET to user code with RAX 0
+ *   fork in sh (pid 7):
+ *     task_struct from SLUB, a copy of sh's          (usage 2: the tree's and the scheduler's)
+ *     16 KiB simulated stack  ffff888001a54000       pt_regs at ...57f58, ax = 0
+ *     256 KiB C stack, first frame task_entry()
+ *     hooks in order: cred, mm, files, fs, signal    the third fails -> mm, cred undone, stacks and struct freed, its errno returned
+ *     pid 8, linked under sh, TASK_NEW
+ *   wake_up_new_task -> picked -> task_entry -> schedule_tail -> IRET to user code with RAX 0
  *
  * K1 Nothing of a failed fork is visible or left: each step has its undoing, in reverse.
  * K2 A task is found by its number only after everything in it is in place.
- * K3 The task struct lives until the last reference; its stacks only until it has switched away for the last time.
+ * K3 The task struct lives until the last reference; its stacks only until it has switched away for
+ *    the last time.
  * K4 A thread keeps a reference on its leader, so group_leader is valid as long as the thread is.
  *
- * Units: none. Owner: the parent until the tree owns it. Locking: tasklist lock for linking. Errors: -EAGAIN, -ENOMEM, -EINVAL, a
- * hook's. Time: COST_FORK_WORK, and what allocators and hooks charge. Source: Linux 6.1 kernel/fork.c for order and flag rules.
+ * Units: none. Owner: the parent until the tree owns it. Locking: tasklist lock for linking.
+ * Errors: -EAGAIN, -ENOMEM, -EINVAL, a hook's. Time: COST_FORK_WORK, and what allocators and hooks
+ * charge. Source: Linux 6.1 kernel/fork.c for order and flag rules.
  */
 #include "sched/fork.h"
 
@@ -153,7 +156,9 @@ void task_release_stacks(struct task_struct *t)
 	t->kstack_page = NULL;
 }
 
-/* The struct itself and what only it holds. Hooks' release runs for tasks whose fork hooks all ran. */
+/*
+ * The struct itself and what only it holds. Hooks' release runs for tasks whose fork hooks all ran.
+ */
 void free_task(struct task_struct *t)
 {
 	stats_close(t);
@@ -438,7 +443,10 @@ s32 kernel_clone(const struct kernel_clone_args *args)
 	}
 	wake_up_new_task(t);
 	if (args->flags & CLONE_VFORK) {
-		/* A killed parent goes away without waiting; the child must not complete what is gone then. */
+		/*
+		 * A killed parent goes away without waiting; the child must not complete what is
+		 * gone then.
+		 */
 		if (wait_for_completion_killable(&vfork))
 			t->vfork_done = NULL;
 		put_task_struct(t);

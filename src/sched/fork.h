@@ -2,7 +2,10 @@
 #ifndef SCHED_FORK_H
 #define SCHED_FORK_H
 
-/* The life of tasks: made, found, ended, waited for. Linux's semantics; what other floors keep in a task comes in by hooks. */
+/*
+ * The life of tasks: made, found, ended, waited for. Linux's semantics; what other floors keep in a
+ * task comes in by hooks.
+ */
 
 #include "sched/completion.h"
 #include "sched/task.h"
@@ -36,7 +39,11 @@ struct kernel_clone_args {
 	u64 tls;		   /* CLONE_SETTLS: child's FS base */
 	u64 child_tid, parent_tid; /* user addresses for the SETTID and CLEARTID flags */
 	void (*fn)(
-		void *arg); /* kernel threads, native tasks, user_mode_thread: what the bottom frame calls; NULL: return to CPL 3 */
+		/*
+		 * kernel threads, native tasks, user_mode_thread: what the bottom frame calls;
+		 * NULL: return to CPL 3
+		 */
+		void *arg);
 	void *fn_arg;
 	bool kthread;	  /* PF_KTHREAD: no user side, ever */
 	bool native;	  /* PF_NATIVE */
@@ -46,9 +53,10 @@ struct kernel_clone_args {
 };
 
 /*
- * What a floor keeps in each task. fork hooks run in the order of registration, in current's context, before the child is visible; when one
- * fails, unfork of those before it runs in reverse. exit runs in current's context (may block), release when the task struct goes away
- * (any context that may free memory; not in interrupts). Any may be NULL.
+ * What a floor keeps in each task. fork hooks run in the order of registration, in current's
+ * context, before the child is visible; when one fails, unfork of those before it runs in reverse.
+ * exit runs in current's context (may block), release when the task struct goes away (any context
+ * that may free memory; not in interrupts). Any may be NULL.
  */
 struct task_hooks {
 	const char *name;
@@ -62,16 +70,23 @@ struct task_hooks {
 /* hooks must live as long as the machine. -ENOSPC beyond MAX_TASK_HOOKS. */
 #define MAX_TASK_HOOKS 16
 int register_task_hooks(struct kernel *k, const struct task_hooks *hooks);
-/* Call every exec hook for current (close-on-exec, signal handlers, mm): at the point of no return, in order. */
+/*
+ * Call every exec hook for current (close-on-exec, signal handlers, mm): at the point of no return,
+ * in order.
+ */
 void task_hooks_exec(struct task_struct *task);
 
 /* --- making --- */
 /*
- * A new task, complete but not running, one reference for the tree. May block. ERR_PTR: -EAGAIN (no pid, no stack), -ENOMEM,
- * -EINVAL (flag combinations Linux refuses), or a hook's error; nothing is left behind.
+ * A new task, complete but not running, one reference for the tree. May block. ERR_PTR: -EAGAIN (no
+ * pid, no stack), -ENOMEM, -EINVAL (flag combinations Linux refuses), or a hook's error; nothing is
+ * left behind.
  */
 struct task_struct *copy_process(const struct kernel_clone_args *args);
-/* copy_process + wake_up_new_task; waits for exec or exit of the child with CLONE_VFORK. The child's pid or -errno. */
+/*
+ * copy_process + wake_up_new_task; waits for exec or exit of the child with CLONE_VFORK. The
+ * child's pid or -errno.
+ */
 s32 kernel_clone(const struct kernel_clone_args *args);
 /* A kernel context that will become a user process by exec (pid 1). */
 s32 user_mode_thread(void (*fn)(void *arg), void *arg, const char *name);
@@ -80,7 +95,10 @@ void complete_vfork_done(struct task_struct *t);
 void set_task_comm(struct task_struct *t, const char *name);
 
 /* --- kernel threads --- */
-/* Made, not running until wake_up_process(). fn's result is what kthread_stop returns. ERR_PTR as copy_process. May block. */
+/*
+ * Made, not running until wake_up_process(). fn's result is what kthread_stop returns. ERR_PTR as
+ * copy_process. May block.
+ */
 struct task_struct *kthread_create(int (*fn)(void *arg), void *arg, const char *fmt, ...)
 	__printf(3, 4);
 struct task_struct *kthread_run(int (*fn)(void *arg), void *arg, const char *fmt, ...)
@@ -88,14 +106,16 @@ struct task_struct *kthread_run(int (*fn)(void *arg), void *arg, const char *fmt
 /* Only on this CPU; before the first wake-up. */
 void kthread_bind(struct task_struct *t, unsigned cpu);
 bool kthread_should_stop(void);
-/* Ask t to stop, wake it, wait until it is gone; its result, -EINTR when it never ran. Only when t cannot be gone already unless a
- * reference is held (get_task_struct). May block. */
+/* Ask t to stop, wake it, wait until it is gone; its result, -EINTR when it never ran. Only when t
+ * cannot be gone already unless a reference is held (get_task_struct). May block. */
 int kthread_stop(struct task_struct *t);
 
 /* --- ending --- */
 /* code: wait status (exit status << 8 | signal | 0x80 core). */
 void do_exit(long code) __noreturn;
-/* Take a zombie out of the tree; its memory goes with the last reference. Tasklist lock not held. */
+/*
+ * Take a zombie out of the tree; its memory goes with the last reference. Tasklist lock not held.
+ */
 void release_task(struct task_struct *t);
 static inline struct task_struct *get_task_struct(struct task_struct *t)
 {
@@ -132,13 +152,19 @@ struct wait_opts {
 long do_wait(struct wait_opts *wo);
 /* status and ru may be NULL. */
 long do_wait4(s32 pid, int *status, u32 options, struct task_rusage *ru);
-/* Signal floor: p's state changed in a way its parent may wait for (stop, continue). Tasklist lock not needed. */
+/*
+ * Signal floor: p's state changed in a way its parent may wait for (stop, continue). Tasklist lock
+ * not needed.
+ */
 void wake_up_parent(struct task_struct *p);
 
 /* --- finding. The tasklist lock is a spinlock taken with IRQs off. --- */
 u64 tasklist_lock(void);
 void tasklist_unlock(u64 flags);
-/* Tasklist lock held, or preemption off and nothing charged since. NULL: no such task. No reference taken. */
+/*
+ * Tasklist lock held, or preemption off and nothing charged since. NULL: no such task. No reference
+ * taken.
+ */
 struct task_struct *find_task_by_vpid(s32 nr);
 /* The same with a reference: safe to keep. */
 struct task_struct *find_get_task_by_vpid(s32 nr);
@@ -160,10 +186,13 @@ u64 total_forks(struct kernel *k);
 s32 last_pid(struct kernel *k);
 struct task_struct *init_process(struct kernel *k); /* pid 1 or NULL */
 
-/* --- process groups and sessions: a number stays taken while a task, group or session has it. Tasklist lock held. --- */
-int set_task_pgid(
-	struct task_struct *leader,
-	s32 pgid); /* all threads; 0, -ENOMEM, -ESRCH (no such number in use, and not its own pid) */
+/*
+ * --- process groups and sessions: a number stays taken while a task, group or session has it.
+ * Tasklist lock held. ---
+ */
+int set_task_pgid(struct task_struct *leader,
+		  /* all threads; 0, -ENOMEM, -ESRCH (no such number in use, and not its own pid) */
+		  s32 pgid);
 int set_task_sid(struct task_struct *leader, s32 sid);
 
 #endif

@@ -2,16 +2,21 @@
 /*
  * What a CPU does when there is nothing to do.
  *
- * The core picks the idle task when every class is empty; it calls the tick's stop and start and the engine's HLT.
+ * The core picks the idle task when every class is empty; it calls the tick's stop and start and
+ * the engine's HLT.
  *
- *	cpu_idle:  IRQs off -> tick off -> [need_resched? no] -> HLT ......... interrupt -> IRQs on (it runs) -> IRQs off
- *	                                   [yes] -> tick on -> schedule
+ *   cpu_idle:  IRQs off -> tick off -> [need_resched? no] -> HLT ......... interrupt -> IRQs on (it runs) -> IRQs off
+ *                                      [yes] -> tick on -> schedule
  *
- * I1 From the last look at need_resched to HLT interrupts are off: a wake-up between them makes HLT return at once.
- * I2 While a CPU halts it has no periodic event, so a machine of halted CPUs without timers has an empty queue: a deadlock, and reported.
- * I3 The idle task never sleeps, is never queued, and runs with preempt_count 1: only the loop itself gives the CPU away.
+ * I1 From the last look at need_resched to HLT interrupts are off: a wake-up between them makes HLT
+ *    return at once.
+ * I2 While a CPU halts it has no periodic event, so a machine of halted CPUs without timers has an
+ *    empty queue: a deadlock, and reported.
+ * I3 The idle task never sleeps, is never queued, and runs with preempt_count 1: only the loop
+ *    itself gives the CPU away.
  *
- * Units: none. Owner: the CPU. Locking: IRQs off. Errors: none. Time: the engine adds COST_HLT_WAKE. Source: Linux kernel/sched/idle.c.
+ * Units: none. Owner: the CPU. Locking: IRQs off. Errors: none. Time: the engine adds
+ * COST_HLT_WAKE. Source: Linux kernel/sched/idle.c.
  */
 #include "kernel/time/hrtimer.h"
 #include "sched/rq.h"

@@ -2,17 +2,20 @@
 /*
  * Bringing the scheduler up.
  *
- * Boot calls it on CPU 0's boot stack; it makes the root, the run queues, the idle tasks, and fills the hooks the floors below declared.
+ * Boot calls it on CPU 0's boot stack; it makes the root, the run queues, the idle tasks, and fills
+ * the hooks the floors below declared.
  *
- *	sched_init            boot stack's task = swapper/0, preempt_count 1, queues exist, nobody runs
- *	sched_init_cpu(0)     swapper/0 has a stack of its own; CPU 0 runs it when boot returns to the embedder
- *	sched_init_cpu(1)     swapper/1 on CPU 1, in the engine's run set from now on
+ *   sched_init            boot stack's task = swapper/0, preempt_count 1, queues exist, nobody runs
+ *   sched_init_cpu(0)     swapper/0 has a stack of its own; CPU 0 runs it when boot returns to the embedder
+ *   sched_init_cpu(1)     swapper/1 on CPU 1, in the engine's run set from now on
  *
  * B1 The boot stack never schedules: it is not swapper/0's own stack, which schedule() checks.
- * B2 A CPU's queue starts its clock when the CPU joins, so idle plus executed time is measured from there.
+ * B2 A CPU's queue starts its clock when the CPU joins, so idle plus executed time is measured from
+ *    there.
  *
- * Units: ns. Owner: the machine. Locking: none, one CPU runs. Errors: -ENOMEM, and boot gives the machine up. Time: allocations' own.
- * Source: Linux 6.1 kernel/sched/core.c sched_init, init_idle for the roles.
+ * Units: ns. Owner: the machine. Locking: none, one CPU runs. Errors: -ENOMEM, and boot gives the
+ * machine up. Time: allocations' own. Source: Linux 6.1 kernel/sched/core.c sched_init, init_idle
+ * for the roles.
  */
 #include "kernel/irq/idt.h"
 #include "lib/errno.h"

@@ -4,14 +4,16 @@
  *
  * Floors and embedders make them; it calls copy_process and completions.
  *
- *	kthread_create: TASK_NEW, on no queue --wake_up_process--> runs kthread_main -> fn(arg) -> do_exit
- *	kthread_stop:   should_stop = true, wake, wait for `exited`, take fn's result
+ *   kthread_create: TASK_NEW, on no queue --wake_up_process--> runs kthread_main -> fn(arg) -> do_exit
+ *   kthread_stop:   should_stop = true, wake, wait for `exited`, take fn's result
  *
- * T1 The creator may bind or renice the thread before its first wake-up; it runs no instruction of fn before.
- * T2 struct kthread lives as long as the task struct, so a stopper that holds a reference reads the result after the exit.
+ * T1 The creator may bind or renice the thread before its first wake-up; it runs no instruction of
+ *    fn before.
+ * T2 struct kthread lives as long as the task struct, so a stopper that holds a reference reads the
+ *    result after the exit.
  *
- * Units: none. Owner: the task. Locking: completion's. Errors: as copy_process; -EINTR for one stopped before it ran. Time: fork's.
- * Source: Linux 6.1 kernel/kthread.c for the API.
+ * Units: none. Owner: the task. Locking: completion's. Errors: as copy_process; -EINTR for one
+ * stopped before it ran. Time: fork's. Source: Linux 6.1 kernel/kthread.c for the API.
  */
 #include "sched/kthread.h"
 

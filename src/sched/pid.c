@@ -4,15 +4,17 @@
  *
  * Fork, exit, setpgid and setsid call it; it calls the xarray and the slab allocator.
  *
- *	pid_max 32768, last 32767:  next try from 300 (numbers below are for boot's daemons), then the first free one
- *	entry 512: task none (exited), pgrp_refs 2, sid_refs 0 -> the number is still taken: group 512 lives on without its leader
+ *   pid_max 32768, last 32767:  next try from 300 (numbers below are for boot's daemons), then the first free one
+ *   entry 512: task none (exited), pgrp_refs 2, sid_refs 0 -> the number is still taken: group 512 lives on without its leader
  *
- * N1 A number is in the map exactly while its entry exists; an entry exists while a task, a group or a session has the number.
- * N2 Numbers are handed out upward from the last one, and only after pid_max from RESERVED_PIDS on: none comes back soon.
+ * N1 A number is in the map exactly while its entry exists; an entry exists while a task, a group
+ *    or a session has the number.
+ * N2 Numbers are handed out upward from the last one, and only after pid_max from RESERVED_PIDS on:
+ *    none comes back soon.
  * N3 Group and session references are counted per process (by its leader).
  *
- * Units: none. Owner: the root. Locking: tasklist lock. Errors: -EAGAIN (all taken), -ENOMEM. Time: the allocations' own.
- * Source: Linux 6.1 kernel/pid.c (idr_alloc_cyclic).
+ * Units: none. Owner: the root. Locking: tasklist lock. Errors: -EAGAIN (all taken), -ENOMEM. Time:
+ * the allocations' own. Source: Linux 6.1 kernel/pid.c (idr_alloc_cyclic).
  */
 #include "lib/errno.h"
 #include "mm/alloc/slab.h"

@@ -4,17 +4,20 @@
  *
  * System calls and kernel threads call it; it calls the classes through the core's queueing.
  *
- *	set_user_nice(p, 5), p running:   dequeue (relative vruntime) -> put -> weight 1024 becomes 335 -> enqueue -> set
+ *   set_user_nice(p, 5), p running:   dequeue (relative vruntime) -> put -> weight 1024 becomes 335 -> enqueue -> set
  *
- *	weight 335:  inverse round(2^32 / 335) = 12820798
- *	1 ms of run: 1,000,000 * 1024 * 12820798 >> 32 = 3,056,716 ns of virtual time
+ *   weight 335:  inverse round(2^32 / 335) = 12820798
+ *   1 ms of run: 1,000,000 * 1024 * 12820798 >> 32 = 3,056,716 ns of virtual time
  *
- * P1 A change is atomic under pi_lock and rq->lock: the task is off its queue while its weight, priority or class changes.
- * P2 Changing a task neither earns nor costs it time: DEQUEUE_SAVE with ENQUEUE_RESTORE keep its place.
+ * P1 A change is atomic under pi_lock and rq->lock: the task is off its queue while its weight,
+ *    priority or class changes.
+ * P2 Changing a task neither earns nor costs it time: DEQUEUE_SAVE with ENQUEUE_RESTORE keep its
+ *    place.
  * P3 A lowered real-time task goes to the head of its new level, every other one to the tail.
  *
- * Units: nice -20..19, prio 0..139, ns. Owner: none. Locking: pi_lock, then rq->lock. Errors: -EINVAL. Time: none charged here.
- * Source: Linux 6.1 kernel/sched/core.c for the behaviour; the weight table is the reference's.
+ * Units: nice -20..19, prio 0..139, ns. Owner: none. Locking: pi_lock, then rq->lock. Errors:
+ * -EINVAL. Time: none charged here. Source: Linux 6.1 kernel/sched/core.c for the behaviour; the
+ * weight table is the reference's.
  */
 #include <string.h>
 
@@ -66,7 +69,10 @@ static void update_inverse(struct load_weight *lw)
 	lw->inv_weight = w >= WMULT_CONST ? 1 : w ? (u32)(WMULT_CONST / w) : WMULT_CONST;
 }
 
-/* delta * weight / lw, the division being a multiplication by lw's 32-bit inverse; the factor is cut to 32 bits first. */
+/*
+ * delta * weight / lw, the division being a multiplication by lw's 32-bit inverse; the factor is
+ * cut to 32 bits first.
+ */
 u64 calc_delta(u64 delta, u64 weight, struct load_weight *lw)
 {
 	u64 factor = scale_load_down(weight);
@@ -270,8 +276,9 @@ static u32 first_online(const u64 mask[1024 / 64])
 }
 
 /*
- * A waiting task moves at once. A running one is marked for rescheduling and carried over by its own switch (core.c): when p is current, it has
- * moved on return; elsewhere it moves when its CPU takes the IPI.
+ * A waiting task moves at once. A running one is marked for rescheduling and carried over by its
+ * own switch (core.c): when p is current, it has moved on return; elsewhere it moves when its CPU
+ * takes the IPI.
  */
 int sched_setaffinity(struct task_struct *p, const u64 mask[1024 / 64])
 {

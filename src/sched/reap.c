@@ -2,19 +2,23 @@
 /*
  * Waiting for children.
  *
- * wait4(2), waitid(2) and tests call it; it walks the caller's children under the tasklist lock and sleeps on the caller's queue.
+ * wait4(2), waitid(2) and tests call it; it walks the caller's children under the tasklist lock and
+ * sleeps on the caller's queue.
  *
  *	sh (pid 7) waits for any: children 8 (zombie, status 0x100), 9 (running)
  *	  -> 8 matches and is ready: status taken, figures added to sh, released, returns 8
  *	  -> again: 9 matches but is not ready: sleeps; 9's exit wakes the queue; looks again
  *	  -> no child matches at all: -ECHILD
  *
- * W1 The caller is queued and INTERRUPTIBLE before it looks, so an exit between the look and the sleep is not missed.
- * W2 A zombie is taken by exactly one waiter: it becomes DEAD under the lock before the lock is dropped.
+ * W1 The caller is queued and INTERRUPTIBLE before it looks, so an exit between the look and the
+ *    sleep is not missed.
+ * W2 A zombie is taken by exactly one waiter: it becomes DEAD under the lock before the lock is
+ *    dropped.
  * W3 A zombie leader with living threads is not ready; it keeps its parent waiting (no -ECHILD).
  *
- * Units: status words of wait(2). Owner: none. Locking: tasklist lock for the walk. Errors: -ECHILD, -ERESTARTSYS, -EINVAL.
- * Time: what locks and release charge. Source: Linux 6.1 kernel/exit.c do_wait for the rules; wait(2).
+ * Units: status words of wait(2). Owner: none. Locking: tasklist lock for the walk. Errors:
+ * -ECHILD, -ERESTARTSYS, -EINVAL. Time: what locks and release charge. Source: Linux 6.1
+ * kernel/exit.c do_wait for the rules; wait(2).
  */
 #include "kernel/percpu/cred.h"
 #include "kernel/trace/tracepoints.h"
@@ -82,7 +86,10 @@ static bool zombie_ready(const struct task_struct *p)
 	return p->exit_state == EXIT_ZOMBIE && p->nr_threads == 1;
 }
 
-/* Is p ready for this waiter? Takes what is to be taken; *release is set when the zombie is now the caller's to release. */
+/*
+ * Is p ready for this waiter? Takes what is to be taken; *release is set when the zombie is now the
+ * caller's to release.
+ */
 static bool consider(struct wait_opts *wo, struct task_struct *p, struct task_struct **release)
 {
 	bool take = !(wo->options & WNOWAIT);
@@ -111,7 +118,10 @@ static bool consider(struct wait_opts *wo, struct task_struct *p, struct task_st
 	return false;
 }
 
-/* Look through one thread's children. 1: found one that is ready; 0: there are some to wait for; -ECHILD: none matches. */
+/*
+ * Look through one thread's children. 1: found one that is ready; 0: there are some to wait for;
+ * -ECHILD: none matches.
+ */
 static int scan_children(struct wait_opts *wo, struct task_struct *thread,
 			 struct task_struct **release)
 {

@@ -3,9 +3,11 @@
 #define SCHED_RQ_H
 
 /*
- * The scheduler's insides: run queues, the table every class fills, and the root. Only src/sched includes it.
+ * The scheduler's insides: run queues, the table every class fills, and the root. Only src/sched
+ * includes it.
  *
- * Protection: [q] rq->lock, [o] written by the owning CPU only, [t] tasklist lock, [p] pid lock = tasklist lock.
+ * Protection: [q] rq->lock, [o] written by the owning CPU only, [t] tasklist lock, [p] pid lock =
+ * tasklist lock.
  */
 
 #include "lib/bitmap.h"
@@ -31,7 +33,10 @@
 #define ENQUEUE_HEAD 0x10
 #define ENQUEUE_MIGRATED 0x40
 
-/* CFS: tasks by virtual runtime. The running task is not in the tree but counts in load and nr_running. */
+/*
+ * CFS: tasks by virtual runtime. The running task is not in the tree but counts in load and
+ * nr_running.
+ */
 struct cfs_rq {
 	struct load_weight load; /* of all on_rq entities */
 	u32 nr_running;
@@ -40,7 +45,10 @@ struct cfs_rq {
 	struct sched_entity *curr, *last, *next, *skip;
 };
 
-/* RT: one list a priority (0 is the highest), a bit for each that is not empty. The running task stays on its list. */
+/*
+ * RT: one list a priority (0 is the highest), a bit for each that is not empty. The running task
+ * stays on its list.
+ */
 struct rt_rq {
 	struct list_head queue[MAX_RT_PRIO];
 	unsigned long bitmap[BITS_TO_LONGS(MAX_RT_PRIO)];
@@ -59,7 +67,8 @@ struct rq {
 	u64 clock;	 /* ns, never goes back [q] */
 	u64 start_clock; /* when the CPU joined */
 	u64 exec_ns,
-		idle_ns; /* accounted so far; with curr's unaccounted part they make clock - start_clock */
+		/* accounted so far; with curr's unaccounted part they make clock - start_clock */
+		idle_ns;
 	s64 nr_uninterruptible; /* summed over CPUs it is true */
 	u32 nr_iowait;
 	u64 nr_switches, nr_wakeups, nr_migrations_in, ticks, yields, run_delay_ns, pcount;
@@ -67,8 +76,8 @@ struct rq {
 };
 
 /*
- * One scheduling policy. All under rq->lock with IRQs off unless said otherwise. Classes are asked in order stop > deadline > rt > fair >
- * idle; stop and deadline are absent.
+ * One scheduling policy. All under rq->lock with IRQs off unless said otherwise. Classes are asked
+ * in order stop > deadline > rt > fair > idle; stop and deadline are absent.
  */
 struct sched_class {
 	const char *name;
@@ -76,7 +85,10 @@ struct sched_class {
 	void (*enqueue_task)(struct rq *rq, struct task_struct *p, int flags);
 	void (*dequeue_task)(struct rq *rq, struct task_struct *p, int flags);
 	void (*yield_task)(struct rq *rq);
-	/* p of this class became runnable while curr of this class runs: mark rq for rescheduling if p should run first. */
+	/*
+	 * p of this class became runnable while curr of this class runs: mark rq for rescheduling
+	 * if p should run first.
+	 */
 	void (*check_preempt_curr)(struct rq *rq, struct task_struct *p, int wake_flags);
 	/* The best runnable task, NULL when none; set_next_task is called on it afterwards. */
 	struct task_struct *(*pick_next_task)(struct rq *rq);
@@ -164,7 +176,9 @@ void deactivate_task(struct rq *rq, struct task_struct *p, int flags);
 void check_preempt_curr(struct rq *rq, struct task_struct *p, int wake_flags);
 /* p, not on a queue, belongs to new_cpu from now on. */
 void set_task_cpu(struct task_struct *p, u32 new_cpu);
-/* A queued, not running p moves from rq (locked) to new_cpu; returns the new queue, locked instead. */
+/*
+ * A queued, not running p moves from rq (locked) to new_cpu; returns the new queue, locked instead.
+ */
 struct rq *move_queued_task(struct rq *rq, struct task_struct *p, u32 new_cpu);
 bool idle_cpu(u32 cpu);
 void sched_fork(struct task_struct *p);
@@ -173,7 +187,10 @@ void schedule_idle(void);
 void schedule_tail(void);
 /* Current never comes back: state TASK_DEAD. */
 void do_task_dead(void) __noreturn;
-/* curr ran delta ns since its exec_start, which moves to now: the sum every class shares. Returns delta. */
+/*
+ * curr ran delta ns since its exec_start, which moves to now: the sum every class shares. Returns
+ * delta.
+ */
 u64 account_exec(struct rq *rq, struct task_struct *curr);
 
 /* What kernel_hooks gets from the scheduler. */
@@ -200,7 +217,10 @@ void init_cfs_rq(struct cfs_rq *cfs_rq);
 void init_rt_rq(struct rt_rq *rt_rq);
 
 /* --- balance.c --- */
-/* rq (locked, IRQs off) is about to idle: pull one fair task from the busiest CPU. May drop and retake the lock. True if something came. */
+/*
+ * rq (locked, IRQs off) is about to idle: pull one fair task from the busiest CPU. May drop and
+ * retake the lock. True if something came.
+ */
 bool newidle_balance(struct rq *rq);
 /* At a tick of a CPU with tasks waiting: kick one idle CPU that may run one of them. */
 void trigger_load_balance(struct rq *rq);

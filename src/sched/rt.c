@@ -4,19 +4,21 @@
  *
  * The core calls it through rt_sched_class; it calls resched_curr and knows no other class.
  *
- *	queue[9]  (rt_priority 90)   A(RR, running) -> B(RR)         bitmap: 9, 49
- *	queue[49] (rt_priority 50)   C(FIFO)
- *	A's quantum ends (100 ticks of 1 ms): B -> A, reschedule. B sleeps: A again. A and B sleep: C.
- *	D (priority 90) wakes: A -> B -> D, A goes on, for equals never preempt.
+ *   queue[9]  (rt_priority 90)   A(RR, running) -> B(RR)         bitmap: 9, 49
+ *   queue[49] (rt_priority 50)   C(FIFO)
+ *   A's quantum ends (100 ticks of 1 ms): B -> A, reschedule. B sleeps: A again. A and B sleep: C.
+ *   D (priority 90) wakes: A -> B -> D, A goes on, for equals never preempt.
  *
  * R1 A bit is set exactly when its list is not empty; the lowest set bit's first task runs.
- * R2 A task that is preempted by a higher one keeps its place at the head; one that yields or used its quantum goes to the tail.
+ * R2 A task that is preempted by a higher one keeps its place at the head; one that yields or used
+ *    its quantum goes to the tail.
  * R3 FIFO has no quantum. RR is moved only when it is not alone on its list.
  *
- * Absent: throttling (950 ms of 1 s), push and pull between CPUs; a waking task does look for a CPU that runs something lesser.
+ * Absent: throttling (950 ms of 1 s), push and pull between CPUs; a waking task does look for a CPU
+ * that runs something lesser.
  *
- * Units: quantum in ticks. Owner: the queue's CPU. Locking: rq->lock. Errors: none. Time: charges nothing. Source: Linux 6.1
- * kernel/sched/rt.c for the rules; POSIX.1-2017 2.8.4.
+ * Units: quantum in ticks. Owner: the queue's CPU. Locking: rq->lock. Errors: none. Time: charges
+ * nothing. Source: Linux 6.1 kernel/sched/rt.c for the rules; POSIX.1-2017 2.8.4.
  */
 #include "sched/rq.h"
 
@@ -119,7 +121,10 @@ static void task_tick_rt(struct rq *rq, struct task_struct *p)
 	}
 }
 
-/* Stay unless an equal or better task runs there: then the CPU that runs the least important task, previous and lower index first. */
+/*
+ * Stay unless an equal or better task runs there: then the CPU that runs the least important task,
+ * previous and lower index first.
+ */
 static u32 select_task_rq_rt(struct task_struct *p, u32 prev, int wake_flags)
 {
 	const struct sched_root *root = kern()->sched;

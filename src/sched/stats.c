@@ -2,16 +2,19 @@
 /*
  * The record each task leaves.
  *
- * Fork opens it, the last reference closes it; the stats JSON and tests walk them in the order of creation.
+ * Fork opens it, the last reference closes it; the stats JSON and tests walk them in the order of
+ * creation.
  *
  *	seq 1 init     task -> live      figures copied from it when asked
  *	seq 2 sh       task NULL         runtime 1,204,331 ns, pcount 12, ... as it died
  *
- * R1 Records are kept for the life of the machine, in the arena, outside simulated RAM: keeping them is the observer's business.
+ * R1 Records are kept for the life of the machine, in the arena, outside simulated RAM: keeping
+ *    them is the observer's business.
  * R2 A record names its task exactly while the task struct exists.
  *
- * Units: ns. Owner: the root. Locking: tasklist lock for opening; reading between charges. Errors: when the arena is used up the
- * task has no record and stats_dropped counts it. Time: charges nothing. Source: the figures are /proc/PID/schedstat's and status's.
+ * Units: ns. Owner: the root. Locking: tasklist lock for opening; reading between charges. Errors:
+ * when the arena is used up the task has no record and stats_dropped counts it. Time: charges
+ * nothing. Source: the figures are /proc/PID/schedstat's and status's.
  */
 #include "sched/stats.h"
 

@@ -2,7 +2,10 @@
 #ifndef SCHED_STATS_H
 #define SCHED_STATS_H
 
-/* What each task did, kept after its death, in the order of creation: the figures of /proc/PID/schedstat and of the stats JSON. */
+/*
+ * What each task did, kept after its death, in the order of creation: the figures of
+ * /proc/PID/schedstat and of the stats JSON.
+ */
 
 #include "kernel/percpu/kernel.h"
 #include "sched/task.h"
@@ -30,8 +33,8 @@ struct cpu_stats {
 	u64 run_delay_ns, pcount;
 };
 
-/* Call fn(arg, record) for every task ever made, in the order of creation; live ones with figures up to their last accounting. The record is
- * valid during the call. Any stack; charges nothing. */
+/* Call fn(arg, record) for every task ever made, in the order of creation; live ones with figures
+ * up to their last accounting. The record is valid during the call. Any stack; charges nothing. */
 void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct task_stats *s),
 			  void *arg);
 /* Records that could not be kept because the arena was used up. */

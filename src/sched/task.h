@@ -3,10 +3,11 @@
 #define SCHED_TASK_H
 
 /*
- * task_struct: what the scheduler and the process tree need. Everything else a task has hangs off forward-declared pointers that
- * their own floors define.
+ * task_struct: what the scheduler and the process tree need. Everything else a task has hangs off
+ * forward-declared pointers that their own floors define.
  *
- * Protection: [I] immutable once visible, [q] lock of the task's run queue, [t] tasklist lock, [s] self (current) only, [w] pi/wakeup lock.
+ * Protection: [I] immutable once visible, [q] lock of the task's run queue, [t] tasklist lock, [s]
+ * self (current) only, [w] pi/wakeup lock.
  */
 
 #include "hw/cpu.h"
@@ -177,9 +178,11 @@ struct task_struct {
 	u32 nr_threads;			 /* linked in thread_node, the leader counted [t] */
 	u32 nr_live;			 /* of those, not yet past exit [t] */
 	bool is_child_subreaper;
-	bool group_exit; /* exit_group(2) or a fatal signal: every thread exits with group_exit_code */
+	/* exit_group(2) or a fatal signal: every thread exits with group_exit_code */
+	bool group_exit;
 	int group_exit_code;
-	int group_stop_code; /* stopped by this signal and not yet reported to wait(WUNTRACED); 0: none [t] */
+	/* stopped by this signal and not yet reported to wait(WUNTRACED); 0: none [t] */
+	int group_stop_code;
 	bool group_continued;	      /* continued and not yet reported to wait(WCONTINUED) [t] */
 	u64 prev_utime, prev_stime;   /* what was reported last, so that it never falls [t] */
 	u64 prev_gutime, prev_gstime; /* the same for the group (leader) [t] */
@@ -216,7 +219,10 @@ static inline bool thread_group_leader(const struct task_struct *t)
 	return t->exit_signal >= 0;
 }
 
-/* pt_regs of a user task: fixed place at the top of its simulated kernel stack. Host pointer into RAM. */
+/*
+ * pt_regs of a user task: fixed place at the top of its simulated kernel stack. Host pointer into
+ * RAM.
+ */
 struct pt_regs *task_pt_regs(struct task_struct *t);
 
 #endif

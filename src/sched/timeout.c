@@ -4,15 +4,17 @@
  *
  * System calls and everybody with a timeout call it; it calls hrtimers and the scheduler.
  *
- *	hrtimer_nanosleep(300 us) at 5,000,000 ns: timer at 5,300,000; state S; schedule
- *	  LAPIC fires at the first cycle >= 5,300,000 -> sleeper woken -> runs when picked: late by interrupt, wake-up and switch, never early
- *	schedule_timeout(3) at jiffy 5.4: wakes at jiffy 9: whole ticks after the one under way, as Linux's timer wheel gives
+ *   hrtimer_nanosleep(300 us) at 5,000,000 ns: timer at 5,300,000; state S; schedule
+ *     LAPIC fires at the first cycle >= 5,300,000 -> sleeper woken -> runs when picked: late by interrupt, wake-up and switch, never early
+ *   schedule_timeout(3) at jiffy 5.4: wakes at jiffy 9: whole ticks after the one under way, as Linux's timer wheel gives
  *
- * S1 The timer is armed after the state is set; its function clears `task` before the wake-up, which tells "expired" from "woken".
+ * S1 The timer is armed after the state is set; its function clears `task` before the wake-up,
+ *    which tells "expired" from "woken".
  * S2 The sleeper cancels its timer, waiting for a running function, before its stack frame goes.
  *
- * Units: ns, jiffies. Owner: the sleeper's stack. Locking: hrtimer base lock inside. Errors: -EINTR. Time: timers' and wake-ups' own.
- * Source: Linux 6.1 kernel/time/hrtimer.c (nanosleep), timer.c (schedule_timeout) for the behaviour.
+ * Units: ns, jiffies. Owner: the sleeper's stack. Locking: hrtimer base lock inside. Errors:
+ * -EINTR. Time: timers' and wake-ups' own. Source: Linux 6.1 kernel/time/hrtimer.c (nanosleep),
+ * timer.c (schedule_timeout) for the behaviour.
  */
 #include "lib/errno.h"
 #include "sched/sched.h"
@@ -33,7 +35,9 @@ static enum hrtimer_restart wake_sleeper(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Sleep once in the state that is set, until expires_ns or a wake-up. True when the timer expired. */
+/*
+ * Sleep once in the state that is set, until expires_ns or a wake-up. True when the timer expired.
+ */
 static bool sleep_until(u64 expires_ns)
 {
 	struct sleeper s;

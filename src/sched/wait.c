@@ -2,18 +2,23 @@
 /*
  * Wait queues: who waits for a condition, in order, and how many to wake.
  *
- * Pipes, locks, completions, poll and exit use them; they call try_to_wake_up() through each entry's function.
+ * Pipes, locks, completions, poll and exit use them; they call try_to_wake_up() through each
+ * entry's function.
  *
- *	queue: P(poll) -> A -> B(exclusive) -> C(exclusive) -> D(exclusive)
- *	wake_up(1):   P's function runs, A wakes, B wakes (1 exclusive), stop        wake_up_all: all five
+ *   queue: P(poll) -> A -> B(exclusive) -> C(exclusive) -> D(exclusive)
+ *   wake_up(1):   P's function runs, A wakes, B wakes (1 exclusive), stop        wake_up_all: all five
  *
- * Q1 An exclusive entry stands behind every non-exclusive one that came before it: they are added at the tail, the others at the head.
- * Q2 prepare_to_wait sets the state under the queue's lock, so a waker that holds it sees either no entry or a sleeper it can wake.
- * Q3 An entry with autoremove leaves the queue only when its wake-up succeeded; a lost one stays for the next.
+ * Q1 An exclusive entry stands behind every non-exclusive one that came before it: they are added
+ *    at the tail, the others at the head.
+ * Q2 prepare_to_wait sets the state under the queue's lock, so a waker that holds it sees either no
+ *    entry or a sleeper it can wake.
+ * Q3 An entry with autoremove leaves the queue only when its wake-up succeeded; a lost one stays
+ *    for the next.
  * Q4 A waker holds the lock through the walk; entries' functions may not take it.
  *
- * Units: none. Owner: heads belong to their embedder, entries to the waiter's stack. Locking: head's lock, IRQs off. Errors: -ERESTARTSYS.
- * Time: what wake-ups charge. Source: Linux 6.1 kernel/sched/wait.c for the protocol.
+ * Units: none. Owner: heads belong to their embedder, entries to the waiter's stack. Locking:
+ * head's lock, IRQs off. Errors: -ERESTARTSYS. Time: what wake-ups charge. Source: Linux 6.1
+ * kernel/sched/wait.c for the protocol.
  */
 #include "sched/wait.h"
 
@@ -139,7 +144,9 @@ long prepare_to_wait_event(wait_queue_head_t *wq, wait_queue_entry_t *entry, uns
 	long ret = 0;
 
 	if (signal_pending_state(state, current)) {
-		/* Off the queue, so that an exclusive wake-up is not spent on somebody who leaves. */
+		/*
+		 * Off the queue, so that an exclusive wake-up is not spent on somebody who leaves.
+		 */
 		list_del_init(&entry->entry);
 		ret = -ERESTARTSYS;
 	} else {

@@ -5,9 +5,10 @@
 /*
  * Wait queues (Linux's API): tasks that wait for a condition somebody else makes true.
  *
- * The rule that loses no wake-up: the waiter queues itself and sets its state, then looks at the condition, then sleeps;
- * the waker makes the condition true, then wakes. Waiters are woken in queue order; exclusive ones stand behind the others,
- * and a wake-up that asks for n stops after n of them.
+ * The rule that loses no wake-up: the waiter queues itself and sets its state, then looks at the
+ * condition, then sleeps; the waker makes the condition true, then wakes. Waiters are woken in
+ * queue order; exclusive ones stand behind the others, and a wake-up that asks for n stops after n
+ * of them.
  */
 
 #include "kernel/percpu/spinlock.h"
@@ -26,7 +27,10 @@ typedef struct wait_queue_head {
 	struct list_head head;
 } wait_queue_head_t;
 
-/* func is called with the head's lock held, IRQs off; it returns nonzero when it woke somebody, negative to stop the walk. */
+/*
+ * func is called with the head's lock held, IRQs off; it returns nonzero when it woke somebody,
+ * negative to stop the walk.
+ */
 struct wait_queue_entry {
 	unsigned flags;
 	void *private; /* the task, for the usual functions */
@@ -65,10 +69,16 @@ bool prepare_to_wait_exclusive(wait_queue_head_t *wq, wait_queue_entry_t *entry,
 long prepare_to_wait_event(wait_queue_head_t *wq, wait_queue_entry_t *entry, unsigned state);
 /* Back to TASK_RUNNING and off the queue. */
 void finish_wait(wait_queue_head_t *wq, wait_queue_entry_t *entry);
-/* Sleep until woken_wake_function ran for entry or timeout (jiffies) passed; returns the jiffies left. */
+/*
+ * Sleep until woken_wake_function ran for entry or timeout (jiffies) passed; returns the jiffies
+ * left.
+ */
 long wait_woken(wait_queue_entry_t *entry, unsigned state, long timeout);
 
-/* Wake every non-exclusive waiter and nr exclusive ones (0: all) whose state is in mode. Any context. Returns exclusive wake-ups left. */
+/*
+ * Wake every non-exclusive waiter and nr exclusive ones (0: all) whose state is in mode. Any
+ * context. Returns exclusive wake-ups left.
+ */
 int __wake_up(wait_queue_head_t *wq, unsigned mode, int nr, void *key);
 int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr,
 			 void *key); /* wq->lock held */
@@ -90,7 +100,10 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr,
 	__wake_up(wq, WAKE_INTERRUPTIBLE, 1, (void *)(uintptr_t)(mask))
 #define wake_up_interruptible_sync_poll(wq, mask) wake_up_interruptible_poll(wq, mask)
 
-/* The loop behind wait_event*: these need sched/sched.h where they are used. wq is the head itself, as in Linux. */
+/*
+ * The loop behind wait_event*: these need sched/sched.h where they are used. wq is the head itself,
+ * as in Linux.
+ */
 #define ___wait_event(wq, condition, state, exclusive, ret, cmd)                                   \
 	({                                                                                         \
 		wait_queue_entry_t _we;                                                            \
@@ -110,7 +123,10 @@ int __wake_up_locked_key(wait_queue_head_t *wq, unsigned mode, int nr,
 		finish_wait(&(wq), &_we);                                                          \
 		_wret;                                                                             \
 	})
-/* Uninterruptible; interruptible and killable return 0 or -ERESTARTSYS; timeouts take jiffies and return what is left, at least 1, or 0. */
+/*
+ * Uninterruptible; interruptible and killable return 0 or -ERESTARTSYS; timeouts take jiffies and
+ * return what is left, at least 1, or 0.
+ */
 #define wait_event(wq, condition)                                                                  \
 	do {                                                                                       \
 		if (!(condition))                                                                  \

@@ -2,8 +2,8 @@
 /*
  * The console: the machine's standard input, output and error.
  *
- * Called by reads and writes of /dev/console, /dev/tty, /dev/console2, by printk (floor 8), and by the embedder for input. Calls
- * hooks.console_sink and the trace.
+ * Called by reads and writes of /dev/console, /dev/tty, /dev/console2, by printk (floor 8), and by
+ * the embedder for input. Calls hooks.console_sink and the trace.
  *
  *	embedder: console_input("ls\n", 3)            task 5: read(0, buf, 4096)
  *	    ring  [l s \n]  head 3, tail 0    -------->  3 bytes; the ring is empty
@@ -12,15 +12,19 @@
  *
  *	task 5: write(1, "a\n", 2) -> line 0 -> trace record (line, length, hash), then console_sink(line 0, "a\n", 2)
  *
- * K1  0 <= head - tail <= CONSOLE_RING_BYTES; byte i of the input stands at i mod CONSOLE_RING_BYTES.
- * K2  Every byte written is recorded in the trace before it reaches the sink, in the order of the writes, at most a page a record.
- * K3  Input is taken in whole reads, byte by byte in order: there is no line discipline, no echo and no job control here. Without terminal
- *     mode the tty ioctls are -ENOTTY, so programs take it for a pipe, as under `cmd | cat`.
- * K4  A task asleep in read, poll or select of the console stands on `wait` while nothing is to be read: the embedder's test for a
- *     machine that waits for it.
+ * K1  0 <= head - tail <= CONSOLE_RING_BYTES; byte i of the input stands at i mod
+ *     CONSOLE_RING_BYTES.
+ * K2  Every byte written is recorded in the trace before it reaches the sink, in the order of the
+ *     writes, at most a page a record.
+ * K3  Input is taken in whole reads, byte by byte in order: there is no line discipline, no echo
+ *     and no job control here. Without terminal mode the tty ioctls are -ENOTTY, so programs take
+ *     it for a pipe, as under `cmd | cat`.
+ * K4  A task asleep in read, poll or select of the console stands on `wait` while nothing is to be
+ *     read: the embedder's test for a machine that waits for it.
  *
- * Units: bytes. Owner: boot memory. Locking: the ring changes between two charges; sleepers use the wait queue. Errors: -EAGAIN, -ERESTARTSYS,
- * -EFAULT, -ENOTTY. Time: COST_CONSOLE_BYTE a byte written. Source: console(4), tty_ioctl(4).
+ * Units: bytes. Owner: boot memory. Locking: the ring changes between two charges; sleepers use the
+ * wait queue. Errors: -EAGAIN, -ERESTARTSYS, -EFAULT, -ENOTTY. Time: COST_CONSOLE_BYTE a byte
+ * written. Source: console(4), tty_ioctl(4).
  */
 #include "vfs/console.h"
 
@@ -105,7 +109,7 @@ u64 console_input_pending(struct kernel *k)
 void console_set_terminal(struct kernel *k, bool terminal, u16 rows, u16 cols)
 {
 	k->vfs->console->terminal = terminal;
-	k->vfs->console->winsize = (struct winsize){.ws_row = rows, .ws_col = cols};
+	k->vfs->console->winsize = (struct winsize){ .ws_row = rows, .ws_col = cols };
 }
 
 /* --- output --- */
@@ -130,7 +134,8 @@ static s64 console_write(struct file *file, struct iov_iter *from, s64 *ppos)
 	if (!buf)
 		return -ENOMEM;
 	while (iov_iter_count(from)) {
-		u64 n = min((u64)PAGE_SIZE, iov_iter_count(from)), moved = copy_from_iter(buf, n, from);
+		u64 n = min((u64)PAGE_SIZE, iov_iter_count(from)),
+		    moved = copy_from_iter(buf, n, from);
 
 		if (moved)
 			console_write_line(line, buf, moved);
@@ -165,11 +170,13 @@ static s64 console_read(struct file *file, struct iov_iter *to, s64 *ppos)
 	}
 	while (iov_iter_count(to) && c->head != c->tail) {
 		u64 at = c->tail % CONSOLE_RING_BYTES;
-		u64 n = min(min(c->head - c->tail, CONSOLE_RING_BYTES - at), iov_iter_count(to)), moved;
+		u64 n = min(min(c->head - c->tail, CONSOLE_RING_BYTES - at), iov_iter_count(to)),
+		    moved;
 		u8 block[512];
 
 		n = min(n, (u64)sizeof(block));
-		memcpy(block, c->ring + at, n); /* taken out before the copy may sleep, so that two readers share no byte */
+		memcpy(block, c->ring + at,
+		       n); /* taken out before the copy may sleep, so that two readers share no byte */
 		c->tail += n;
 		moved = copy_to_iter(block, n, to);
 		done += (s64)moved;
@@ -184,7 +191,8 @@ static u32 console_poll(struct file *file, poll_table *wait)
 	struct console *c = console();
 
 	poll_wait(file, &c->wait, wait);
-	return POLLOUT | POLLWRNORM | (readable(c) ? POLLIN | POLLRDNORM : 0) | (c->closed && c->head == c->tail ? POLLHUP : 0);
+	return POLLOUT | POLLWRNORM | (readable(c) ? POLLIN | POLLRDNORM : 0) |
+	       (c->closed && c->head == c->tail ? POLLHUP : 0);
 }
 
 static s64 copy_out(u64 arg, const void *p, u64 n)
@@ -242,11 +250,14 @@ static const struct file_operations console_fops = {
 	.unlocked_ioctl = console_ioctl,
 };
 
-/* Sane defaults as a terminal has them after reset: ICRNL|IXON, OPOST|ONLCR, 38400 8N1 CREAD, ISIG|ICANON|ECHO|ECHOE|ECHOK|IEXTEN. */
+/*
+ * Sane defaults as a terminal has them after reset: ICRNL|IXON, OPOST|ONLCR, 38400 8N1 CREAD,
+ * ISIG|ICANON|ECHO|ECHOE|ECHOK|IEXTEN.
+ */
 static void default_termios(u8 *t)
 {
-	static const u32 words[4] = {0x500, 0x5, 0xbf, 0x8a3b};
-	static const u8 cc[19] = {3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22};
+	static const u32 words[4] = { 0x500, 0x5, 0xbf, 0x8a3b };
+	static const u8 cc[19] = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22 };
 
 	memcpy(t, words, sizeof(words));
 	memcpy(t + 17, cc, sizeof(cc));

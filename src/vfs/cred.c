@@ -2,19 +2,21 @@
 /*
  * Credentials: copied to be changed, then swapped in whole.
  *
- * Called by the set*id system calls (floor 8), by exec for set-uid files, and by fork and release through the task hooks of vfs/vfs.c.
- * Calls the slab allocator. Knows nothing of files.
+ * Called by the set*id system calls (floor 8), by exec for set-uid files, and by fork and release
+ * through the task hooks of vfs/vfs.c. Calls the slab allocator. Knows nothing of files.
  *
  *	task 7 ---> cred { usage 2, uid 1000, fsuid 1000 } <--- task 8 (thread of 7)
  *
  *	setuid(0) by task 7:   prepare_creds -> a copy { usage 1 }, changed, commit_creds:
  *	task 7 ---> cred { usage 1, uid 0 }      cred { usage 1, uid 1000 } <--- task 8
  *
- * C1  A cred somebody points at never changes; an open file that keeps f_cred sees what it was opened with.
+ * C1  A cred somebody points at never changes; an open file that keeps f_cred sees what it was
+ *     opened with.
  * C2  usage is the number of tasks, files and callers that hold a pointer; at 0 the cred is gone.
  *
- * Units: ids are plain 32-bit numbers. Owner: whoever holds a reference. Locking: none; a count changes between two charges. Errors: NULL
- * when there is no memory. Time: the slab's own costs. Source: Linux kernel/cred.c (behaviour), credentials(7).
+ * Units: ids are plain 32-bit numbers. Owner: whoever holds a reference. Locking: none; a count
+ * changes between two charges. Errors: NULL when there is no memory. Time: the slab's own costs.
+ * Source: Linux kernel/cred.c (behaviour), credentials(7).
  */
 #include "vfs/cred.h"
 

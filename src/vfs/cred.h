@@ -2,7 +2,10 @@
 #ifndef VFS_CRED_H
 #define VFS_CRED_H
 
-/* Making, sharing and replacing credentials. Task context; fork and release go through the task hooks that vfs_init registers. */
+/*
+ * Making, sharing and replacing credentials. Task context; fork and release go through the task
+ * hooks that vfs_init registers.
+ */
 
 #include "kernel/percpu/cred.h"
 #include "lib/types.h"
@@ -17,9 +20,15 @@ static inline bool capable(unsigned cap)
 	return cred_has_cap(current->cred, cap);
 }
 
-/* A private copy of current's cred with one reference, for the caller to change and commit_creds() or abort_creds(). NULL: no memory. */
+/*
+ * A private copy of current's cred with one reference, for the caller to change and commit_creds()
+ * or abort_creds(). NULL: no memory.
+ */
 struct cred *prepare_creds(void);
-/* current uses new from now on; its old cred loses a reference. Consumes the caller's reference. Returns 0. */
+/*
+ * current uses new from now on; its old cred loses a reference. Consumes the caller's reference.
+ * Returns 0.
+ */
 int commit_creds(struct cred *new_cred);
 /* Give up a prepared cred. */
 void abort_creds(struct cred *new_cred);

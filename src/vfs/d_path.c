@@ -2,18 +2,21 @@
 /*
  * From a place in the tree to its name.
  *
- * Called by getcwd, /proc/PID/{maps,exe,cwd,fd}, mounts and error texts. Calls nothing; climbs parents and mounts.
+ * Called by getcwd, /proc/PID/{maps,exe,cwd,fd}, mounts and error texts. Calls nothing; climbs
+ * parents and mounts.
  *
  *	path (mount 2 = devtmpfs on /dev, dentry "null"), buf of 4096 bytes, filled from the end:
  *
  *	[ ......................................... / d e v / n u l l \0 ]
  *	                                           ^ returned
  *
- * A1  The text is built between two charges, so no rename can come in between and no lock is needed.
+ * A1  The text is built between two charges, so no rename can come in between and no lock is
+ *     needed.
  * A2  The climb ends at the task's root, else at the top of everything.
  *
- * Units: bytes. Owner: the caller's buffer. Locking: none (A1). Errors: -ENAMETOOLONG when buf is too small. Time: none. Source: Linux
- * fs/d_path.c (behaviour), proc(5) for " (deleted)" and "pipe:[n]".
+ * Units: bytes. Owner: the caller's buffer. Locking: none (A1). Errors: -ENAMETOOLONG when buf is
+ * too small. Time: none. Source: Linux fs/d_path.c (behaviour), proc(5) for " (deleted)" and
+ * "pipe:[n]".
  */
 #include "lib/err.h"
 #include "lib/string.h"
@@ -37,7 +40,8 @@ static bool prepend(struct backwards *b, const char *s, u64 len)
 
 static char *pseudo_name(const struct path *path, char *buf, u32 size)
 {
-	int n = snprintf(buf, size, "%s:[%llu]", path->dentry->d_name.name, (unsigned long long)path->dentry->d_inode->i_ino);
+	int n = snprintf(buf, size, "%s:[%llu]", path->dentry->d_name.name,
+			 (unsigned long long)path->dentry->d_inode->i_ino);
 
 	return n < (int)size ? buf : ERR_PTR(-ENAMETOOLONG);
 }
@@ -45,7 +49,7 @@ static char *pseudo_name(const struct path *path, char *buf, u32 size)
 char *d_path(const struct path *path, char *buf, u32 size)
 {
 	const struct fs_struct *fs = current->fs;
-	struct backwards b = {.start = buf + size, .limit = buf};
+	struct backwards b = { .start = buf + size, .limit = buf };
 	const struct vfsmount *mnt = path->mnt;
 	const struct dentry *d = path->dentry;
 	bool ok;

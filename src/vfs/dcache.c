@@ -2,8 +2,9 @@
 /*
  * The dentry cache: what is known about names.
  *
- * Called by the path walk (d_lookup for every component), by file systems (d_add, d_instantiate) and by the calls that change names.
- * Calls iput when a name lets go of its inode. Knows nothing of permissions, mounts' policy or file contents.
+ * Called by the path walk (d_lookup for every component), by file systems (d_add, d_instantiate)
+ * and by the calls that change names. Calls iput when a name lets go of its inode. Knows nothing of
+ * permissions, mounts' policy or file contents.
  *
  * The tree after `mkdir /tmp; touch /tmp/a; cat /tmp/b` (b does not exist):
  *
@@ -15,20 +16,25 @@
  *	d_alloc -> negative, unhashed --d_add--> hashed --dput--> LRU --d_lookup--> in use
  *	                                   \--d_drop/d_delete--> unhashed --dput--> freed
  *
- * D1  A dentry holds one reference to its parent; a root is its own parent. So count 0 implies: no children.
+ * D1  A dentry holds one reference to its parent; a root is its own parent. So count 0 implies: no
+ *     children.
  * D2  Hashed means findable: at most one hashed dentry for each (parent, name).
  * D3  A positive dentry holds one reference to its inode.
- * D4  A dentry on the LRU list was at count 0 when it was put there; d_lookup does not take it off, shrinking skips it if it is in use.
- * D5  Positive children stand in d_subdirs in the order of d_seq, which only grows: the order of creation. readdir relies on it.
- * D6  A file system whose dentries are its directories (ramfs) holds one more count on each positive one (DCACHE_PERSISTENT).
+ * D4  A dentry on the LRU list was at count 0 when it was put there; d_lookup does not take it off,
+ *     shrinking skips it if it is in use.
+ * D5  Positive children stand in d_subdirs in the order of d_seq, which only grows: the order of
+ *     creation. readdir relies on it.
+ * D6  A file system whose dentries are its directories (ramfs) holds one more count on each
+ *     positive one (DCACHE_PERSISTENT).
  *
- * The bucket comes from the parent's inode number and device and the name's hash, never from an address. Linux walks under RCU with
- * per-dentry locks; one lock for the whole cache says the same with less, and its contention is visible in virtual time.
- * Linux lets negative names grow until memory is short; here a count (dentry_unused_max) bounds them as well.
+ * The bucket comes from the parent's inode number and device and the name's hash, never from an
+ * address. Linux walks under RCU with per-dentry locks; one lock for the whole cache says the same
+ * with less, and its contention is visible in virtual time. Linux lets negative names grow until
+ * memory is short; here a count (dentry_unused_max) bounds them as well.
  *
- * Units: names in bytes. Owner: count. Locking: dcache_lock for lists, hash and counts that leave 0; a holder of a reference may take
- * another without it. iput is called without the lock. Errors: NULL for no memory. Time: a lookup is O(1) expected.
- * Source: Linux fs/dcache.c (behaviour).
+ * Units: names in bytes. Owner: count. Locking: dcache_lock for lists, hash and counts that leave
+ * 0; a holder of a reference may take another without it. iput is called without the lock. Errors:
+ * NULL for no memory. Time: a lookup is O(1) expected. Source: Linux fs/dcache.c (behaviour).
  */
 #include "vfs/dcache.h"
 
@@ -51,7 +57,9 @@ u32 full_name_hash(const char *name, u32 len)
 
 static struct external_name *external_name(const struct dentry *d)
 {
-	return d->d_name.name == d->d_iname ? NULL : container_of(d->d_name.name, struct external_name, name[0]);
+	return d->d_name.name == d->d_iname ?
+		       NULL :
+		       container_of(d->d_name.name, struct external_name, name[0]);
 }
 
 static void put_name(struct dentry *d)
@@ -66,7 +74,8 @@ static struct hlist_head *d_bucket(const struct dentry *parent, u32 name_hash)
 {
 	u64 dir = parent->d_inode->i_ino | (u64)parent->d_sb->s_dev << 44;
 
-	return &vfs()->dentry_hashtable[hash_mix(dir * GOLDEN_RATIO_64 + name_hash) % VFS_DCACHE_BUCKETS];
+	return &vfs()->dentry_hashtable[hash_mix(dir * GOLDEN_RATIO_64 + name_hash) %
+					VFS_DCACHE_BUCKETS];
 }
 
 static struct dentry *alloc_dentry(struct super_block *sb, const struct qstr *name)
@@ -89,7 +98,7 @@ static struct dentry *alloc_dentry(struct super_block *sb, const struct qstr *na
 	}
 	memcpy(text, name->name, name->len);
 	text[name->len] = '\0';
-	d->d_name = (struct qstr){.name = text, .len = name->len, .hash = name->hash};
+	d->d_name = (struct qstr){ .name = text, .len = name->len, .hash = name->hash };
 	d->d_count = 1;
 	d->d_sb = sb;
 	d->d_op = sb->s_d_op;
@@ -169,8 +178,8 @@ struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
 
 	spin_lock(&vfs()->dcache_lock);
 	hlist_for_each_entry(d, d_bucket(parent, name->hash), d_hash) {
-		if (d->d_parent == parent && d->d_name.hash == name->hash && d->d_name.len == name->len &&
-		    !memcmp(d->d_name.name, name->name, name->len)) {
+		if (d->d_parent == parent && d->d_name.hash == name->hash &&
+		    d->d_name.len == name->len && !memcmp(d->d_name.name, name->name, name->len)) {
 			d->d_count++;
 			break;
 		}
@@ -240,7 +249,10 @@ static void lru_add(struct dentry *d)
 	v->nr_dentry_unused++;
 }
 
-/* Take a dentry at count 0 out of every structure. What is left is freed by dentry_free, without the lock. */
+/*
+ * Take a dentry at count 0 out of every structure. What is left is freed by dentry_free, without
+ * the lock.
+ */
 static void dentry_unlink(struct dentry *d)
 {
 	BUG_ON(d->d_count || !list_empty(&d->d_subdirs));
@@ -262,7 +274,10 @@ static struct dentry *dentry_free(struct dentry *d)
 	return parent;
 }
 
-/* dput() without the shrinking: returns how many unused dentries there are too many. dispose_list() must not shrink again. */
+/*
+ * dput() without the shrinking: returns how many unused dentries there are too many. dispose_list()
+ * must not shrink again.
+ */
 static u64 dput_counting(struct dentry *d)
 {
 	struct vfs_root *v = vfs();
@@ -279,7 +294,8 @@ static u64 dput_counting(struct dentry *d)
 			spin_unlock(&v->dcache_lock);
 			break;
 		}
-		if ((d->d_flags & DCACHE_HASHED) && !(d->d_op && d->d_op->d_delete && d->d_op->d_delete(d))) {
+		if ((d->d_flags & DCACHE_HASHED) &&
+		    !(d->d_op && d->d_op->d_delete && d->d_op->d_delete(d))) {
 			lru_add(d);
 			if (v->nr_dentry_unused > v->dentry_unused_max)
 				excess = v->nr_dentry_unused - v->dentry_unused_max;
@@ -429,7 +445,9 @@ u64 shrink_dcache(u64 nr)
 	return dispose_list(&dispose);
 }
 
-/* The next dentry of the tree below top in an order that visits parents first; NULL after the last. */
+/*
+ * The next dentry of the tree below top in an order that visits parents first; NULL after the last.
+ */
 static struct dentry *d_next(struct dentry *d, struct dentry *top)
 {
 	if (!list_empty(&d->d_subdirs))

@@ -2,18 +2,19 @@
 /*
  * Character devices by number, and the memory devices.
  *
- * Called by open of a character-special file (def_chr_fops.open), by boot (register_chrdev) and by /proc/devices. Calls the registered
- * operations, whatever floor they live on.
+ * Called by open of a character-special file (def_chr_fops.open), by boot (register_chrdev) and by
+ * /proc/devices. Calls the registered operations, whatever floor they live on.
  *
  *	mknod /tmp/n c 1 3; cat < /tmp/n
  *	open: inode mode S_IFCHR, i_rdev 1:3, f_op def_chr_fops -> table -> f_op = null_fops -> null_fops.open, if any
  *
  * C1  A number is registered at most once and for ever; files keep pointing at its operations.
- * C2  random and urandom give bytes of one generator of the machine, seeded from the configuration: reading them is reproducible, and shifts no
- *     other consumer's numbers.
+ * C2  random and urandom give bytes of one generator of the machine, seeded from the configuration:
+ *     reading them is reproducible, and shifts no other consumer's numbers.
  *
- * Units: bytes. Owner: the table, boot memory. Locking: registration at boot only. Errors: -ENXIO for a number nobody registered. Time: the
- * copies. Source: Linux fs/char_dev.c, drivers/char/mem.c, random.c (behaviour), null(4), random(4), full(4).
+ * Units: bytes. Owner: the table, boot memory. Locking: registration at boot only. Errors: -ENXIO
+ * for a number nobody registered. Time: the copies. Source: Linux fs/char_dev.c,
+ * drivers/char/mem.c, random.c (behaviour), null(4), random(4), full(4).
  */
 #include "vfs/devices.h"
 
@@ -35,7 +36,8 @@ struct chrdev {
 	void *private_data;
 };
 
-int register_chrdev(u32 major, u32 minor, const char *name, u32 mode, const struct file_operations *fops, void *private_data)
+int register_chrdev(u32 major, u32 minor, const char *name, u32 mode,
+		    const struct file_operations *fops, void *private_data)
 {
 	struct vfs_root *v = vfs();
 	u32 dev = MKDEV(major, minor);
@@ -48,8 +50,11 @@ int register_chrdev(u32 major, u32 minor, const char *name, u32 mode, const stru
 		return -EBUSY;
 	if (v->nr_chrdevs == MAX_CHRDEVS)
 		return -ENOSPC;
-	v->chrdevs[v->nr_chrdevs++] = (struct chrdev){
-		.dev = dev, .mode = S_IFCHR | mode, .name = name, .fops = fops, .private_data = private_data};
+	v->chrdevs[v->nr_chrdevs++] = (struct chrdev){ .dev = dev,
+						       .mode = S_IFCHR | mode,
+						       .name = name,
+						       .fops = fops,
+						       .private_data = private_data };
 	return 0;
 }
 
@@ -82,7 +87,7 @@ static int chrdev_open(struct inode *inode, struct file *file)
 	return fops->open ? fops->open(inode, file) : 0;
 }
 
-const struct file_operations def_chr_fops = {.open = chrdev_open, .llseek = noop_llseek};
+const struct file_operations def_chr_fops = { .open = chrdev_open, .llseek = noop_llseek };
 
 void show_devices(struct seq_buf *m)
 {
@@ -105,7 +110,8 @@ int devtmpfs_populate(const char *dir)
 		snprintf(name, sizeof(name), "%s/%s", dir, v->chrdevs[i].name);
 		err = do_mknodat(AT_FDCWD, name, v->chrdevs[i].mode, v->chrdevs[i].dev);
 		if (!err)
-			err = do_fchmodat(AT_FDCWD, name, v->chrdevs[i].mode); /* whatever the umask */
+			err = do_fchmodat(AT_FDCWD, name,
+					  v->chrdevs[i].mode); /* whatever the umask */
 	}
 	return err;
 }
@@ -189,12 +195,22 @@ static s64 random_read(struct file *file, struct iov_iter *to, s64 *ppos)
 	return done;
 }
 
-static const struct file_operations null_fops = {.llseek = noop_llseek, .read_iter = null_read, .write_iter = null_write};
+static const struct file_operations null_fops = { .llseek = noop_llseek,
+						  .read_iter = null_read,
+						  .write_iter = null_write };
 static const struct file_operations zero_fops = {
-	.llseek = noop_llseek, .read_iter = zero_read, .write_iter = null_write, .mmap = zero_mmap};
-static const struct file_operations full_fops = {.llseek = noop_llseek, .read_iter = zero_read, .write_iter = full_write};
-/* Writing would stir the pool; the stream must depend on the seed only, so the bytes are taken and forgotten. */
-static const struct file_operations random_fops = {.llseek = noop_llseek, .read_iter = random_read, .write_iter = null_write};
+	.llseek = noop_llseek, .read_iter = zero_read, .write_iter = null_write, .mmap = zero_mmap
+};
+static const struct file_operations full_fops = { .llseek = noop_llseek,
+						  .read_iter = zero_read,
+						  .write_iter = full_write };
+/*
+ * Writing would stir the pool; the stream must depend on the seed only, so the bytes are taken and
+ * forgotten.
+ */
+static const struct file_operations random_fops = { .llseek = noop_llseek,
+						    .read_iter = random_read,
+						    .write_iter = null_write };
 
 int mem_devices_init(void)
 {
@@ -203,12 +219,14 @@ int mem_devices_init(void)
 		const char *name;
 		const struct file_operations *fops;
 	} devices[] = {
-		{3, "null", &null_fops},     {5, "zero", &zero_fops},	   {7, "full", &full_fops},
-		{8, "random", &random_fops}, {9, "urandom", &random_fops},
+		{ 3, "null", &null_fops },	{ 5, "zero", &zero_fops },
+		{ 7, "full", &full_fops },	{ 8, "random", &random_fops },
+		{ 9, "urandom", &random_fops },
 	};
 	int err = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(devices) && !err; i++)
-		err = register_chrdev(1, devices[i].minor, devices[i].name, 0666, devices[i].fops, NULL);
+		err = register_chrdev(1, devices[i].minor, devices[i].name, 0666, devices[i].fops,
+				      NULL);
 	return err;
 }

@@ -7,8 +7,12 @@
 #include "lib/types.h"
 #include "vfs/fs.h"
 
-/* What opens of (major, minor) get as file_operations. fops is permanent. name appears in devtmpfs and /proc/devices. 0, -EBUSY, -ENOSPC. */
-int register_chrdev(u32 major, u32 minor, const char *name, u32 mode, const struct file_operations *fops, void *private_data);
+/*
+ * What opens of (major, minor) get as file_operations. fops is permanent. name appears in devtmpfs
+ * and /proc/devices. 0, -EBUSY, -ENOSPC.
+ */
+int register_chrdev(u32 major, u32 minor, const char *name, u32 mode,
+		    const struct file_operations *fops, void *private_data);
 /* Operations of a number, NULL: no such device. *private_data gets the registered pointer. */
 const struct file_operations *chrdev_fops(u32 rdev, void **private_data);
 /* Operations of every character-special inode: open looks the number up. */

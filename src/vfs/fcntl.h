@@ -2,7 +2,10 @@
 #ifndef VFS_FCNTL_H
 #define VFS_FCNTL_H
 
-/* Constants of open, fcntl, the *at calls, lseek, rename and access: Linux's x86-64 values (uapi/asm-generic/fcntl.h). */
+/*
+ * Constants of open, fcntl, the *at calls, lseek, rename and access: Linux's x86-64 values
+ * (uapi/asm-generic/fcntl.h).
+ */
 
 #define O_ACCMODE 00000003u
 #define O_RDONLY 00000000u

@@ -2,7 +2,8 @@
 /*
  * Descriptor tables: small integers to open files.
  *
- * Called by open, close, dup, fcntl, pipe, by fork, exec and exit through the task hooks of vfs/vfs.c, and by procfs. Calls fput.
+ * Called by open, close, dup, fcntl, pipe, by fork, exec and exit through the task hooks of
+ * vfs/vfs.c, and by procfs. Calls fput.
  *
  * After `sh` opened a script with O_CLOEXEC:
  *
@@ -20,8 +21,9 @@
  * T4  A slot holds one reference of its file.
  * T5  A copy (fork) has open slots only: reservations of other threads are not copied.
  *
- * Units: descriptors. Owner: tasks by count. Locking: file_lock over table changes; allocation and fput happen outside. Errors: -EMFILE at the
- * soft limit, -ENOMEM, -EBADF. Time: one lock. Source: Linux fs/file.c (behaviour), dup(2), fcntl(2).
+ * Units: descriptors. Owner: tasks by count. Locking: file_lock over table changes; allocation and
+ * fput happen outside. Errors: -EMFILE at the soft limit, -ENOMEM, -EBADF. Time: one lock. Source:
+ * Linux fs/file.c (behaviour), dup(2), fcntl(2).
  */
 #include "lib/bitmap.h"
 #include "lib/string.h"
@@ -201,7 +203,8 @@ bool next_fd_of_task(struct task_struct *t, u32 *fd, u32 *f_flags)
 		if (!files->fdt.fd[i])
 			continue;
 		*fd = i;
-		*f_flags = files->fdt.fd[i]->f_flags | (test_bit(i, files->fdt.close_on_exec) ? O_CLOEXEC : 0);
+		*f_flags = files->fdt.fd[i]->f_flags |
+			   (test_bit(i, files->fdt.close_on_exec) ? O_CLOEXEC : 0);
 		return true;
 	}
 	return false;

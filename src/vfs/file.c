@@ -2,18 +2,22 @@
 /*
  * Open files: made, shared by reference, closed with the last one.
  *
- * Called by open, pipe creation, exec and everything that holds a file. Calls f_op->release, dput, mntput.
+ * Called by open, pipe creation, exec and everything that holds a file. Calls f_op->release, dput,
+ * mntput.
  *
  *	fd 3 of task 7 --+
  *	fd 4 of task 7 --+--> file { f_count 3, f_pos 120 } --> path { mnt 1, dentry "log" } --> inode 9
  *	fd 3 of task 8 --+         (dup and fork share the position)
  *
- * L1  f_count is the number of table slots, mappings and callers holding the file; at 0 release runs, once, and the path goes.
- * L2  A file holds references to its path and cred, and a write access of a regular inode while FMODE_WRITE is set.
+ * L1  f_count is the number of table slots, mappings and callers holding the file; at 0 release
+ *     runs, once, and the path goes.
+ * L2  A file holds references to its path and cred, and a write access of a regular inode while
+ *     FMODE_WRITE is set.
  *
- * Units: none. Owner: by f_count. Locking: none here; release may sleep, so fput is for task context. Linux delays the last fput to the
- * return to user space because it may be called in atomic context; nothing here does that.
- * Errors: -ENOMEM. Time: the slab's. Source: Linux fs/file_table.c (behaviour).
+ * Units: none. Owner: by f_count. Locking: none here; release may sleep, so fput is for task
+ * context. Linux delays the last fput to the return to user space because it may be called in
+ * atomic context; nothing here does that. Errors: -ENOMEM. Time: the slab's. Source: Linux
+ * fs/file_table.c (behaviour).
  */
 #include "vfs/file.h"
 

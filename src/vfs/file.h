@@ -3,16 +3,17 @@
 #define VFS_FILE_H
 
 /*
- * Open files and descriptor tables. A files_struct maps small integers to files; tasks share one (CLONE_FILES) or copy it at fork.
- * Copying, exec's close-on-exec and exit run through the task hooks that vfs_init registers.
+ * Open files and descriptor tables. A files_struct maps small integers to files; tasks share one
+ * (CLONE_FILES) or copy it at fork. Copying, exec's close-on-exec and exit run through the task
+ * hooks that vfs_init registers.
  */
 
 #include "kernel/percpu/spinlock.h"
 #include "lib/types.h"
 #include "vfs/fs.h"
 
-#define NR_OPEN_DEFAULT 64u	/* descriptors of a fresh table */
-#define NR_OPEN_MAX 1048576u	/* Linux's sysctl_nr_open */
+#define NR_OPEN_DEFAULT 64u  /* descriptors of a fresh table */
+#define NR_OPEN_MAX 1048576u /* Linux's sysctl_nr_open */
 #define RLIMIT_NOFILE_DEFAULT 1024u
 
 struct fdtable {
@@ -22,7 +23,7 @@ struct fdtable {
 };
 
 struct files_struct {
-	u64 count;	    /* tasks sharing it */
+	u64 count; /* tasks sharing it */
 	spinlock_t file_lock;
 	struct fdtable fdt; /* [file_lock] */
 	u32 next_fd;	    /* no free descriptor below [file_lock] */
@@ -31,7 +32,10 @@ struct files_struct {
 
 /* --- files --- */
 
-/* A file around path (which it references) with one reference, flags as given. ERR_PTR(-ENOMEM). Not opened: no f_op->open call. */
+/*
+ * A file around path (which it references) with one reference, flags as given. ERR_PTR(-ENOMEM).
+ * Not opened: no f_op->open call.
+ */
 struct file *alloc_file(const struct path *path, u32 flags, const struct file_operations *fop);
 /* Run the rest of open on path: permissions are done, f_op->open is called. ERR_PTR. */
 struct file *dentry_open(const struct path *path, u32 flags, struct cred *cred);

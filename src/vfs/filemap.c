@@ -2,24 +2,29 @@
 /*
  * The page cache: a file's content as pages, for read, write and mmap alike.
  *
- * Called by read_iter/write_iter of file systems without a backing store (ramfs), by truncate and iput, and by page faults through
- * vm_ops->fault. Calls the page allocator and the xarray.
+ * Called by read_iter/write_iter of file systems without a backing store (ramfs), by truncate and
+ * iput, and by page faults through vm_ops->fault. Calls the page allocator and the xarray.
  *
  * A file of 10,000 bytes written as "seek 8192, write 1808":
  *
  *	i_size 10000   i_pages: [2] -> page (1,808 bytes of data, the rest zero)      pages 0 and 1 are holes: they read as zero
  *	mmap of page 0 and a load: the fault makes a zeroed page [0]; read and mmap see one frame from then on.
  *
- * P1  i_pages[n] holds one reference to the page; page->mapping and page->index name the place while it stands there.
- * P2  Bytes of a cached page beyond i_size are zero, except what a mapping of the last page stored there; a truncation zeroes them again.
- * P3  A page taken out lives on while a mapping or a read under way holds a reference; it belongs to no file then.
- * P4  Bytes change only through copy_page_from_iter and zero_page_range, which tell the hardware, or through a mapping.
+ * P1  i_pages[n] holds one reference to the page; page->mapping and page->index name the place
+ *     while it stands there.
+ * P2  Bytes of a cached page beyond i_size are zero, except what a mapping of the last page stored
+ *     there; a truncation zeroes them again.
+ * P3  A page taken out lives on while a mapping or a read under way holds a reference; it belongs
+ *     to no file then.
+ * P4  Bytes change only through copy_page_from_iter and zero_page_range, which tell the hardware,
+ *     or through a mapping.
  *
- * WALK: a load from a mapped file page reaches filemap_fault() from handle_mm_fault.
+ * A load from a mapped file page reaches filemap_fault() from handle_mm_fault.
  *
- * Units: index in pages, sizes and positions in bytes. Owner: the mapping, by reference. Locking: i_pages_lock for the tree, held only
- * over tree operations; i_rwsem exclusively around writes and truncation; user copies happen with no spinlock. Errors: -ENOMEM, -EFAULT, -EFBIG.
- * Time: the copy's cache lines. Source: Linux mm/filemap.c, fs/ramfs (behaviour).
+ * Units: index in pages, sizes and positions in bytes. Owner: the mapping, by reference. Locking:
+ * i_pages_lock for the tree, held only over tree operations; i_rwsem exclusively around writes and
+ * truncation; user copies happen with no spinlock. Errors: -ENOMEM, -EFAULT, -EFBIG. Time: the
+ * copy's cache lines. Source: Linux mm/filemap.c, fs/ramfs (behaviour).
  */
 #include "lib/string.h"
 #include "mm/alloc/gfp.h"
@@ -146,7 +151,7 @@ s64 generic_file_read_iter(struct file *file, struct iov_iter *to, s64 *ppos)
 static int file_remove_privs(struct file *file)
 {
 	struct inode *inode = file->f_inode;
-	struct iattr attr = {.ia_valid = ATTR_FORCE};
+	struct iattr attr = { .ia_valid = ATTR_FORCE };
 
 	if (!S_ISREG(inode->i_mode) || capable(CAP_FSETID))
 		return 0;
@@ -212,7 +217,10 @@ out:
 
 /* --- mappings --- */
 
-/* WALK: handle_mm_fault -> here: the page of the file that backs the faulting address. */
+/*
+ * WALK 8/10 -> find_or_create_page, then back to mm/memory.c: the page of the file that backs the
+ * faulting address.
+ */
 static vm_fault_t filemap_fault(struct vm_fault *vmf)
 {
 	struct file *file = vmf->vma->vm_file;

@@ -3,11 +3,12 @@
 #define VFS_FS_H
 
 /*
- * The nouns of the file system floor: file_system_type, super_block, inode, address_space, vfsmount, path, file, and the operation
- * tables that file systems and devices fill.
+ * The nouns of the file system floor: file_system_type, super_block, inode, address_space,
+ * vfsmount, path, file, and the operation tables that file systems and devices fill.
  *
- * Protection: [I] immutable, [i] i_rwsem, [l] i_lock, [m] vfs_root.mount_lock, [f] f_pos_lock. Counts (i_count, f_count, mnt_count) are plain
- * integers: they change between two charges, so no other CPU can be inside.
+ * Protection: [I] immutable, [i] i_rwsem, [l] i_lock, [m] vfs_root.mount_lock, [f] f_pos_lock.
+ * Counts (i_count, f_count, mnt_count) are plain integers: they change between two charges, so no
+ * other CPU can be inside.
  */
 
 #include "kernel/locking/mutex.h"
@@ -57,8 +58,9 @@ struct iattr;
 /* --- address_space: a file's pages --- */
 
 struct address_space {
-	struct inode *host;	/* [I] */
-	struct xarray i_pages;	/* index -> struct page with one reference held by the mapping [i_pages_lock] */
+	struct inode *host; /* [I] */
+	struct xarray
+		i_pages; /* index -> struct page with one reference held by the mapping [i_pages_lock] */
 	spinlock_t i_pages_lock;
 	u64 nrpages;
 };
@@ -72,7 +74,9 @@ void truncate_inode_pages(struct address_space *mapping, u64 start_index);
 /* --- inodes --- */
 
 struct inode_operations {
-	/* Fill dentry (d_add) or return another one; ERR_PTR on errors. Directory's i_rwsem held. */
+	/*
+	 * Fill dentry (d_add) or return another one; ERR_PTR on errors. Directory's i_rwsem held.
+	 */
 	struct dentry *(*lookup)(struct inode *dir, struct dentry *dentry);
 	int (*create)(struct inode *dir, struct dentry *dentry, u32 mode);
 	int (*link)(struct dentry *old, struct inode *dir, struct dentry *dentry);
@@ -81,10 +85,14 @@ struct inode_operations {
 	int (*mkdir)(struct inode *dir, struct dentry *dentry, u32 mode);
 	int (*rmdir)(struct inode *dir, struct dentry *dentry);
 	int (*mknod)(struct inode *dir, struct dentry *dentry, u32 mode, u32 rdev);
-	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new_dentry, u32 flags);
+	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		      struct dentry *new_dentry, u32 flags);
 	/* Text of a symlink into buf (size bytes, no NUL): its length or -errno. */
 	int (*readlink)(struct dentry *dentry, char *buf, u32 size);
-	/* "Magic" links (/proc/PID/fd/N, exe, cwd): the object itself, with references. NULL: follow the text. */
+	/*
+	 * "Magic" links (/proc/PID/fd/N, exe, cwd): the object itself, with references. NULL:
+	 * follow the text.
+	 */
 	int (*get_link)(struct dentry *dentry, struct path *out);
 	int (*permission)(struct inode *inode, int mask);
 	int (*setattr)(struct dentry *dentry, const struct iattr *attr);
@@ -94,28 +102,28 @@ struct inode_operations {
 #define S_DEAD 0x10u /* a removed directory: nothing can be made in it */
 
 struct inode {
-	u32 i_mode;		/* type and permission bits [i] */
-	u32 i_uid, i_gid;	/* [i] */
-	u32 i_nlink;		/* [i] */
-	u64 i_ino;		/* [I] */
-	u32 i_rdev;		/* [I] */
-	u32 i_count;		/* references */
-	u32 i_flags;		/* S_* below [i] */
-	s64 i_size;		/* bytes [i] */
-	u64 i_blocks;		/* 512-byte units [l] */
+	u32 i_mode;					      /* type and permission bits [i] */
+	u32 i_uid, i_gid;				      /* [i] */
+	u32 i_nlink;					      /* [i] */
+	u64 i_ino;					      /* [I] */
+	u32 i_rdev;					      /* [I] */
+	u32 i_count;					      /* references */
+	u32 i_flags;					      /* S_* below [i] */
+	s64 i_size;					      /* bytes [i] */
+	u64 i_blocks;					      /* 512-byte units [l] */
 	struct timespec64 i_atime, i_mtime, i_ctime, i_btime; /* [i] */
-	const struct inode_operations *i_op;  /* [I] */
-	const struct file_operations *i_fop;  /* [I] */
-	struct super_block *i_sb;	      /* [I] */
+	const struct inode_operations *i_op;		      /* [I] */
+	const struct file_operations *i_fop;		      /* [I] */
+	struct super_block *i_sb;			      /* [I] */
 	struct address_space i_data;
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;
-	s32 i_writecount;	/* > 0: open for writing; < 0: being executed (ETXTBSY) */
+	s32 i_writecount; /* > 0: open for writing; < 0: being executed (ETXTBSY) */
 	struct list_head i_sb_list;
-	u64 i_dir_next;		/* directories: next entry's d_seq [i] */
-	struct pipe_inode_info *i_pipe;	/* FIFOs while open */
-	char *i_link;		/* symlink text, kmalloc'ed, NUL-terminated */
-	void *i_private;	/* the file system's */
+	u64 i_dir_next;			/* directories: next entry's d_seq [i] */
+	struct pipe_inode_info *i_pipe; /* FIFOs while open */
+	char *i_link;			/* symlink text, kmalloc'ed, NUL-terminated */
+	void *i_private;		/* the file system's */
 };
 
 /* What notify_change may set. */
@@ -128,10 +136,10 @@ struct inode {
 #define ATTR_CTIME 0x40u
 #define ATTR_ATIME_SET 0x80u /* to ia_atime, else to now */
 #define ATTR_MTIME_SET 0x100u
-#define ATTR_FORCE 0x200u    /* the kernel's own wish: no ownership check */
+#define ATTR_FORCE 0x200u /* the kernel's own wish: no ownership check */
 #define ATTR_KILL_SUID 0x800u
 #define ATTR_KILL_SGID 0x1000u
-#define ATTR_TOUCH 0x20000u  /* utimes(NULL): write permission is enough */
+#define ATTR_TOUCH 0x20000u /* utimes(NULL): write permission is enough */
 struct iattr {
 	u32 ia_valid;
 	u32 ia_mode, ia_uid, ia_gid;
@@ -139,7 +147,10 @@ struct iattr {
 	struct timespec64 ia_atime, ia_mtime, ia_ctime;
 };
 
-/* A fresh inode of sb with one reference, the next number of sb's counter, nlink 1, times now, owner and type unset. NULL: no memory. */
+/*
+ * A fresh inode of sb with one reference, the next number of sb's counter, nlink 1, times now,
+ * owner and type unset. NULL: no memory.
+ */
 struct inode *new_inode(struct super_block *sb);
 /* One more reference. */
 static inline struct inode *igrab(struct inode *inode)
@@ -166,7 +177,7 @@ void put_write_access(struct inode *inode);
 /* --- super blocks, file system types, mounts --- */
 
 struct super_operations {
-	void (*evict_inode)(struct inode *inode);		      /* the last reference is gone: free i_private */
+	void (*evict_inode)(struct inode *inode); /* the last reference is gone: free i_private */
 	int (*statfs)(struct dentry *dentry, struct kstatfs *buf);
 };
 
@@ -175,16 +186,16 @@ struct super_block {
 	const struct super_operations *s_op;
 	const struct dentry_operations *s_d_op; /* of every dentry of this file system */
 	struct dentry *s_root;
-	u32 s_dev;		/* anonymous: MKDEV(0, n), n counted from 1 */
-	u32 s_blocksize;	/* bytes */
+	u32 s_dev;	 /* anonymous: MKDEV(0, n), n counted from 1 */
+	u32 s_blocksize; /* bytes */
 	u64 s_magic;
 	s64 s_maxbytes;
 	u64 s_next_ino;
-	u64 nr_inodes, nr_pages; /* alive */
+	u64 nr_inodes, nr_pages;   /* alive */
 	struct list_head s_inodes; /* by creation */
 	struct list_head s_list;
 	struct mutex s_vfs_rename_mutex;
-	u32 s_active;		/* mounts and open uses */
+	u32 s_active; /* mounts and open uses */
 	void *s_fs_info;
 };
 
@@ -193,20 +204,21 @@ struct file_system_type {
 	const char *name; /* "ramfs" */
 	u32 fs_flags;	  /* FS_NODEV: no block device behind it */
 	/* Build a super block (root set). ERR_PTR. */
-	struct super_block *(*mount)(const struct file_system_type *type, const char *dev_name, const char *options);
+	struct super_block *(*mount)(const struct file_system_type *type, const char *dev_name,
+				     const char *options);
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
 	struct super_block *mnt_sb;
-	struct vfsmount *mnt_parent;	/* itself for the root mount [m] */
-	struct dentry *mnt_mountpoint;	/* [m] */
-	char *mnt_devname;		/* kmalloc'ed */
-	u32 mnt_flags;			/* MNT_* */
+	struct vfsmount *mnt_parent;   /* itself for the root mount [m] */
+	struct dentry *mnt_mountpoint; /* [m] */
+	char *mnt_devname;	       /* kmalloc'ed */
+	u32 mnt_flags;		       /* MNT_* */
 	u32 mnt_id;
-	u32 mnt_count;			/* references: children, paths */
-	bool mnt_internal;		/* not in the tree (pipes) */
-	struct list_head mnt_list;	/* all of the tree, by mount order [m] */
+	u32 mnt_count;		   /* references: children, paths */
+	bool mnt_internal;	   /* not in the tree (pipes) */
+	struct list_head mnt_list; /* all of the tree, by mount order [m] */
 };
 #define MNT_NOSUID 0x1u
 #define MNT_NODEV 0x2u
@@ -247,18 +259,25 @@ const struct file_system_type *get_fs_type(const char *name);
 struct super_block *sget_anon(const struct file_system_type *type);
 /* Drop an active use; the last forgets all names and inodes of the file system. */
 void deactivate_super(struct super_block *sb);
-/* Mount type on the directory `on`; NULL: as the root of everything (once). Takes its own references. 0 or -errno. */
-int vfs_mount(const struct file_system_type *type, const char *dev_name, const char *options, u32 mnt_flags, const struct path *on);
+/*
+ * Mount type on the directory `on`; NULL: as the root of everything (once). Takes its own
+ * references. 0 or -errno.
+ */
+int vfs_mount(const struct file_system_type *type, const char *dev_name, const char *options,
+	      u32 mnt_flags, const struct path *on);
 /* Take a mount nobody uses (mnt_count 1) out of the tree and drop it. */
 void detach_mount(struct vfsmount *mnt);
 /* mount(2) and umount2(2) with kernel strings; need CAP_SYS_ADMIN. 0 or -errno. */
-int do_mount(const char *dev_name, const char *dir, const char *type, u64 flags, const char *options);
+int do_mount(const char *dev_name, const char *dir, const char *type, u64 flags,
+	     const char *options);
 int do_umount(const char *dir, int flags);
 /* A mount of sb outside the tree, for pipes and sockets. ERR_PTR. */
 struct vfsmount *kern_mount(const struct file_system_type *type);
 /* Step onto what is mounted at *path, as often as needed; references move along. */
 void follow_mount(struct path *path);
-/* One step up across mounts to the place the mount covers. false at the top. References move along. */
+/*
+ * One step up across mounts to the place the mount covers. false at the top. References move along.
+ */
 bool follow_up(struct path *path);
 /* Write /proc/mounts. */
 void show_mounts(struct seq_buf *m);
@@ -268,7 +287,8 @@ void show_filesystems(struct seq_buf *m);
 
 struct dir_context {
 	/* One entry; pos is the cookie of this entry. false: no room, stop. */
-	bool (*actor)(struct dir_context *ctx, const char *name, u32 len, s64 pos, u64 ino, u8 type);
+	bool (*actor)(struct dir_context *ctx, const char *name, u32 len, s64 pos, u64 ino,
+		      u8 type);
 	s64 pos;
 };
 static inline bool dir_emit(struct dir_context *ctx, const char *name, u32 len, u64 ino, u8 type)
@@ -296,13 +316,13 @@ struct file_operations {
 
 struct file {
 	struct path f_path;
-	struct inode *f_inode;	/* [I] */
+	struct inode *f_inode; /* [I] */
 	const struct file_operations *f_op;
 	u64 f_count;
-	u32 f_flags;		/* O_* [l] */
-	u32 f_mode;		/* FMODE_* */
-	s64 f_pos;		/* [f] */
-	u64 f_version;		/* FIFOs: writers counted when it was opened */
+	u32 f_flags;   /* O_* [l] */
+	u32 f_mode;    /* FMODE_* */
+	s64 f_pos;     /* [f] */
+	u64 f_version; /* FIFOs: writers counted when it was opened */
 	struct mutex f_pos_lock;
 	struct cred *f_cred;
 	struct address_space *f_mapping;

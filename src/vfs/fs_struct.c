@@ -2,8 +2,8 @@
 /*
  * Where a task stands in the tree: root, current directory, umask.
  *
- * Called by the path walk for every path, by chdir and chroot, by fork and exit through the task hooks of vfs/vfs.c. Calls dcache and mount
- * counts only.
+ * Called by the path walk for every path, by chdir and chroot, by fork and exit through the task
+ * hooks of vfs/vfs.c. Calls dcache and mount counts only.
  *
  *	sh (pid 5)  fs -> { users 1, umask 022, root {rootfs, "/"}, pwd {rootfs, "/home"} }
  *	fork: the child gets a copy with one more reference on each path; CLONE_FS: users 2, one structure.
@@ -11,8 +11,9 @@
  * F1  root and pwd hold references, so a directory somebody stands in outlives its name.
  * F2  A reader takes a referenced copy under the lock and walks from that.
  *
- * Units: none. Owner: tasks share it by `users`. Locking: fs->lock around reading or replacing a path; references are dropped after
- * unlocking, since dput may sleep. Errors: NULL when there is no memory. Time: one lock a walk. Source: Linux fs/fs_struct.c (behaviour).
+ * Units: none. Owner: tasks share it by `users`. Locking: fs->lock around reading or replacing a
+ * path; references are dropped after unlocking, since dput may sleep. Errors: NULL when there is no
+ * memory. Time: one lock a walk. Source: Linux fs/fs_struct.c (behaviour).
  */
 #include "vfs/fs_struct.h"
 
@@ -28,7 +29,7 @@ struct fs_struct *fs_alloc(void)
 	fs->users = 1;
 	fs->umask = 022;
 	spin_lock_init(&fs->lock);
-	fs->root = (struct path){.mnt = vfs()->rootmnt, .dentry = vfs()->rootmnt->mnt_root};
+	fs->root = (struct path){ .mnt = vfs()->rootmnt, .dentry = vfs()->rootmnt->mnt_root };
 	path_get(&fs->root);
 	fs->pwd = fs->root;
 	path_get(&fs->pwd);

@@ -2,7 +2,8 @@
 /*
  * Filling the root: a cpio archive, or objects fed one by one.
  *
- * Called at boot by the public API's `--root` and `--initramfs`. Calls the path calls with root's credentials.
+ * Called at boot by the public API's `--root` and `--initramfs`. Calls the path calls with root's
+ * credentials.
  *
  * A "newc" archive, all numbers 8 hexadecimal digits:
  *
@@ -11,15 +12,18 @@
  *	120		filesize bytes of data, padded to 4
  *	...		next header; "TRAILER!!!" ends the archive; zeros, and then perhaps another archive, may follow
  *
- * H1  Nothing of the archive is trusted: every size is checked against the bytes that are left before it is used, sums cannot overflow (each
- *     is below 2^32), names must end in NUL inside namesize and contain no ".." component.
- * H2  cpio writes the content of a hard-linked file once, with one of its names; the others have size 0. Names are linked to the first one seen,
- *     and whichever entry carries data writes it.
- * H4  What lies where a file system is mounted already (/dev, /proc) is hidden by it, as on a booted Linux, and left out without an error.
+ * H1  Nothing of the archive is trusted: every size is checked against the bytes that are left
+ *     before it is used, sums cannot overflow (each is below 2^32), names must end in NUL inside
+ *     namesize and contain no ".." component.
+ * H2  cpio writes the content of a hard-linked file once, with one of its names; the others have
+ *     size 0. Names are linked to the first one seen, and whichever entry carries data writes it.
+ * H4  What lies where a file system is mounted already (/dev, /proc) is hidden by it, as on a
+ *     booted Linux, and left out without an error.
  * H3  Times of directories are set at the end, since making their entries changes them.
  *
- * Units: bytes; times in seconds. Owner: the archive is the caller's. Locking: the path calls'. Errors: -EINVAL with the offset of the bad
- * entry; what the tree says. Time: the writes. Source: cpio(5), Linux init/initramfs.c and Documentation/driver-api/early-userspace/buffer-format.rst.
+ * Units: bytes; times in seconds. Owner: the archive is the caller's. Locking: the path calls'.
+ * Errors: -EINVAL with the offset of the bad entry; what the tree says. Time: the writes. Source:
+ * cpio(5), Linux init/initramfs.c and Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #include "vfs/initramfs.h"
 
@@ -122,7 +126,7 @@ static int make_object(const struct initramfs_entry *e, const char *name)
 
 static int set_mtime(const char *name, s64 mtime)
 {
-	struct timespec64 times[2] = {{.tv_sec = mtime}, {.tv_sec = mtime}};
+	struct timespec64 times[2] = { { .tv_sec = mtime }, { .tv_sec = mtime } };
 
 	return do_utimes(AT_FDCWD, name, times, AT_SYMLINK_NOFOLLOW);
 }
@@ -136,7 +140,10 @@ static int set_attributes(const struct initramfs_entry *e, const char *name)
 	return err ? err : set_mtime(name, e->mtime);
 }
 
-/* Does name, or the directory it would be made in, lie on something mounted over the root (/proc, /dev)? (H4) */
+/*
+ * Does name, or the directory it would be made in, lie on something mounted over the root (/proc,
+ * /dev)? (H4)
+ */
 static bool hidden_by_mount(char *name)
 {
 	struct path at;
@@ -203,7 +210,22 @@ int initramfs_link(const char *existing, const char *path)
 /* --- cpio --- */
 
 #define CPIO_HEADER 110u
-enum cpio_field { C_INO, C_MODE, C_UID, C_GID, C_NLINK, C_MTIME, C_FILESIZE, C_MAJ, C_MIN, C_RMAJ, C_RMIN, C_NAMESIZE, C_CHECK, C_NR };
+enum cpio_field {
+	C_INO,
+	C_MODE,
+	C_UID,
+	C_GID,
+	C_NLINK,
+	C_MTIME,
+	C_FILESIZE,
+	C_MAJ,
+	C_MIN,
+	C_RMAJ,
+	C_RMIN,
+	C_NAMESIZE,
+	C_CHECK,
+	C_NR
+};
 
 /* A name to come back to: a hard-linked file, or a directory whose time is set at the end. */
 struct remembered {
@@ -229,7 +251,10 @@ static bool parse_hex(const u8 *p, u32 *out)
 
 	for (u32 i = 0; i < 8; i++) {
 		u8 c = p[i];
-		u32 digit = c >= '0' && c <= '9' ? (u32)c - '0' : c >= 'a' && c <= 'f' ? (u32)c - 'a' + 10 : c >= 'A' && c <= 'F' ? (u32)c - 'A' + 10 : 16;
+		u32 digit = c >= '0' && c <= '9' ? (u32)c - '0' :
+			    c >= 'a' && c <= 'f' ? (u32)c - 'a' + 10 :
+			    c >= 'A' && c <= 'F' ? (u32)c - 'A' + 10 :
+						   16;
 
 		if (digit > 15)
 			return false;
@@ -281,7 +306,11 @@ static int remember(struct cpio *c, struct remembered **list)
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct remembered){.next = *list, .ino = c->f[C_INO], .maj = c->f[C_MAJ], .min = c->f[C_MIN], .mtime = c->f[C_MTIME]};
+	*r = (struct remembered){ .next = *list,
+				  .ino = c->f[C_INO],
+				  .maj = c->f[C_MAJ],
+				  .min = c->f[C_MIN],
+				  .mtime = c->f[C_MTIME] };
 	memcpy(r->name, c->name, n);
 	*list = r;
 	return 0;
@@ -295,7 +324,8 @@ static const struct remembered *find_link(const struct cpio *c)
 	return NULL;
 }
 
-static int linked_file(struct cpio *c, const struct initramfs_entry *e, const struct remembered *first)
+static int linked_file(struct cpio *c, const struct initramfs_entry *e,
+		       const struct remembered *first)
 {
 	char *name;
 	int err = initramfs_link(first->name, c->name);
@@ -376,7 +406,7 @@ static int finish_dirs(struct cpio *c)
 
 int unpack_cpio(const void *data, u64 len, u64 *bad_offset)
 {
-	struct cpio c = {.data = data, .len = len};
+	struct cpio c = { .data = data, .len = len };
 	u64 start = 0;
 	bool trailer = false;
 	int err = len ? 0 : -EINVAL;

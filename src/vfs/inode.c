@@ -2,8 +2,8 @@
 /*
  * Inodes: birth, references, death, and the attributes every file system shares.
  *
- * Called by file systems (new_inode), by the dentry cache (iput) and by every call that reads or changes attributes. Calls the page cache
- * to empty a dying file and super_operations.evict_inode.
+ * Called by file systems (new_inode), by the dentry cache (iput) and by every call that reads or
+ * changes attributes. Calls the page cache to empty a dying file and super_operations.evict_inode.
  *
  *	new_inode(ramfs)   ino 17 (sb counter), count 1, nlink 1
  *	d_instantiate      the dentry owns that reference
@@ -12,12 +12,14 @@
  *	close              last dput -> iput -> count 0: pages freed, inode freed
  *
  * N1  Inode numbers of a super block are 1, 2, 3, ... in the order of birth and never used twice.
- * N2  count is the number of dentries and callers that hold the inode; at 0 it is freed at once. Names that are worth keeping are kept
- *     by the dentry cache, so a second cache of unreferenced inodes (Linux's inode LRU) has nothing to hold here.
+ * N2  count is the number of dentries and callers that hold the inode; at 0 it is freed at once.
+ *     Names that are worth keeping are kept by the dentry cache, so a second cache of unreferenced
+ *     inodes (Linux's inode LRU) has nothing to hold here.
  * N3  i_blocks counts the pages of the page cache, in 512-byte units, as tmpfs reports them.
  *
- * Units: sizes in bytes, i_blocks in 512 bytes, times since 1970. Owner: references. Locking: i_rwsem by the caller where attributes change.
- * Errors: NULL for no memory. Time: ktime_get_real(). Source: Linux fs/inode.c, fs/attr.c (behaviour), inode(7).
+ * Units: sizes in bytes, i_blocks in 512 bytes, times since 1970. Owner: references. Locking:
+ * i_rwsem by the caller where attributes change. Errors: NULL for no memory. Time:
+ * ktime_get_real(). Source: Linux fs/inode.c, fs/attr.c (behaviour), inode(7).
  */
 #include "kernel/time/ktime.h"
 #include "lib/string.h"
@@ -40,13 +42,14 @@ static void xa_free(void *arg, void *node)
 	kfree(node);
 }
 
-static const struct xa_ops page_tree_ops = {.alloc = xa_alloc, .free = xa_free};
+static const struct xa_ops page_tree_ops = { .alloc = xa_alloc, .free = xa_free };
 
 struct timespec64 current_time(void)
 {
 	u64 ns = ktime_get_real();
 
-	return (struct timespec64){.tv_sec = (s64)(ns / NSEC_PER_SEC), .tv_nsec = (s64)(ns % NSEC_PER_SEC)};
+	return (struct timespec64){ .tv_sec = (s64)(ns / NSEC_PER_SEC),
+				    .tv_nsec = (s64)(ns % NSEC_PER_SEC) };
 }
 
 struct inode *new_inode(struct super_block *sb)
@@ -97,8 +100,8 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, u32 mode)
 		inode->i_gid = dir->i_gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(current_cred(), dir->i_gid) &&
-			 !capable(CAP_FSETID))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			 !cred_in_group(current_cred(), dir->i_gid) && !capable(CAP_FSETID))
 			mode &= ~S_ISGID;
 	}
 	inode->i_mode = mode;
@@ -111,7 +114,7 @@ static int no_open(struct inode *inode, struct file *file)
 	return -ENXIO;
 }
 
-static const struct file_operations no_open_fops = {.open = no_open};
+static const struct file_operations no_open_fops = { .open = no_open };
 
 void init_special_inode(struct inode *inode, u32 mode, u32 rdev)
 {
@@ -121,7 +124,8 @@ void init_special_inode(struct inode *inode, u32 mode, u32 rdev)
 	else if (S_ISFIFO(mode) && vfs()->fifo_fops)
 		inode->i_fop = vfs()->fifo_fops;
 	else
-		inode->i_fop = &no_open_fops; /* block devices and sockets have nothing behind them */
+		inode->i_fop =
+			&no_open_fops; /* block devices and sockets have nothing behind them */
 }
 
 static bool timespec_before_eq(const struct timespec64 *a, const struct timespec64 *b)
@@ -137,7 +141,8 @@ void touch_atime(const struct path *path)
 
 	if (path->mnt->mnt_flags & MNT_READONLY)
 		return;
-	if (timespec_before_eq(&inode->i_atime, &inode->i_mtime) || timespec_before_eq(&inode->i_atime, &inode->i_ctime)) {
+	if (timespec_before_eq(&inode->i_atime, &inode->i_mtime) ||
+	    timespec_before_eq(&inode->i_atime, &inode->i_ctime)) {
 		inode->i_atime = current_time();
 		return;
 	}
@@ -264,13 +269,16 @@ int setattr_prepare(struct inode *inode, const struct iattr *attr)
 		return -EFBIG;
 	if (valid & ATTR_FORCE)
 		return 0;
-	if ((valid & ATTR_UID) && !(cred->fsuid == inode->i_uid && attr->ia_uid == inode->i_uid) && !capable(CAP_CHOWN))
-		return -EPERM;
-	if ((valid & ATTR_GID) &&
-	    !(cred->fsuid == inode->i_uid && (cred_in_group(cred, attr->ia_gid) || attr->ia_gid == inode->i_gid)) &&
+	if ((valid & ATTR_UID) && !(cred->fsuid == inode->i_uid && attr->ia_uid == inode->i_uid) &&
 	    !capable(CAP_CHOWN))
 		return -EPERM;
-	if ((valid & ATTR_MODE) && !(valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) && !owner_or_capable(inode))
+	if ((valid & ATTR_GID) &&
+	    !(cred->fsuid == inode->i_uid &&
+	      (cred_in_group(cred, attr->ia_gid) || attr->ia_gid == inode->i_gid)) &&
+	    !capable(CAP_CHOWN))
+		return -EPERM;
+	if ((valid & ATTR_MODE) && !(valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) &&
+	    !owner_or_capable(inode))
 		return -EPERM;
 	if ((valid & (ATTR_MTIME_SET | ATTR_ATIME_SET)) && !owner_or_capable(inode))
 		return -EPERM;
@@ -328,10 +336,12 @@ int notify_change(struct vfsmount *mnt, struct dentry *dentry, struct iattr *att
 
 		if (attr->ia_valid & ATTR_KILL_SUID)
 			mode &= ~S_ISUID;
-		if ((attr->ia_valid & ATTR_KILL_SGID) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		if ((attr->ia_valid & ATTR_KILL_SGID) &&
+		    (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 			mode &= ~S_ISGID;
 		if (mode != inode->i_mode && !(attr->ia_valid & ATTR_MODE)) {
-			attr->ia_valid |= ATTR_MODE; /* setattr_prepare lets this one pass: it only takes rights away */
+			attr->ia_valid |=
+				ATTR_MODE; /* setattr_prepare lets this one pass: it only takes rights away */
 			attr->ia_mode = mode;
 		}
 	}

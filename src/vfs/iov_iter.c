@@ -2,20 +2,25 @@
 /*
  * Moving bytes between the kernel and the other end of a read or write.
  *
- * Called by every read_iter and write_iter. Calls copy_to_user/copy_from_user (floor 5) for user ranges, memcpy for kernel buffers.
+ * Called by every read_iter and write_iter. Calls copy_to_user/copy_from_user (floor 5) for user
+ * ranges, memcpy for kernel buffers.
  *
  *	readv(fd, {0x4000,3}, {0x5000,0}, {0x6000,9})   count 12
  *	copy_to_iter("hello", 5):  3 bytes to 0x4000, the empty segment is passed over, 2 bytes to 0x6000
  *	left: iov at segment 2, iov_offset 2, count 7
  *
- * I1  count is the sum of the bytes left in the segments, unless iov_iter_truncate() made it smaller; never larger.
+ * I1  count is the sum of the bytes left in the segments, unless iov_iter_truncate() made it
+ *     smaller; never larger.
  * I2  After a user fault the iter stands exactly behind the last byte that moved.
- * I3  Bytes that enter a page of RAM are announced with phys_written(): the frame may hold decoded instructions of a mapped program.
+ * I3  Bytes that enter a page of RAM are announced with phys_written(): the frame may hold decoded
+ *     instructions of a mapped program.
  *
- * The kernel side charges copied cache lines here; the user side is charged by the user-access code, which walks the page tables.
+ * The kernel side charges copied cache lines here; the user side is charged by the user-access
+ * code, which walks the page tables.
  *
- * Units: bytes. Owner: the caller; the iovec array outlives the iter. Locking: none; user copies may sleep, so no spinlock is held.
- * Errors: a short count means a user fault. Time: COST_CACHELINE per 64 bytes. Source: Linux lib/iov_iter.c (behaviour).
+ * Units: bytes. Owner: the caller; the iovec array outlives the iter. Locking: none; user copies
+ * may sleep, so no spinlock is held. Errors: a short count means a user fault. Time: COST_CACHELINE
+ * per 64 bytes. Source: Linux lib/iov_iter.c (behaviour).
  */
 #include "vfs/iov_iter.h"
 
@@ -26,19 +31,19 @@
 
 void iov_iter_kvec(struct iov_iter *i, void *kaddr, u64 len)
 {
-	*i = (struct iov_iter){.kaddr = kaddr, .count = len};
+	*i = (struct iov_iter){ .kaddr = kaddr, .count = len };
 }
 
 void iov_iter_ubuf(struct iov_iter *i, u64 uaddr, u64 len)
 {
-	*i = (struct iov_iter){.user = true, .count = len, .nr_segs = 1};
-	i->one = (struct iovec){.iov_base = uaddr, .iov_len = len};
+	*i = (struct iov_iter){ .user = true, .count = len, .nr_segs = 1 };
+	i->one = (struct iovec){ .iov_base = uaddr, .iov_len = len };
 	i->iov = &i->one;
 }
 
 void iov_iter_init(struct iov_iter *i, const struct iovec *iov, u64 nr_segs)
 {
-	*i = (struct iov_iter){.user = true, .iov = iov, .nr_segs = nr_segs};
+	*i = (struct iov_iter){ .user = true, .iov = iov, .nr_segs = nr_segs };
 	for (u64 s = 0; s < nr_segs; s++)
 		i->count += iov[s].iov_len;
 }
@@ -114,7 +119,8 @@ static u64 move(void *addr, u64 len, struct iov_iter *i, enum direction dir)
 
 		if (!n)
 			break;
-		moved = move_user(i->iov->iov_base + i->iov_offset, dir == ZERO_ITER ? NULL : (u8 *)addr + done, n, dir);
+		moved = move_user(i->iov->iov_base + i->iov_offset,
+				  dir == ZERO_ITER ? NULL : (u8 *)addr + done, n, dir);
 		iov_iter_advance(i, moved);
 		done += moved;
 		if (moved < n)

@@ -2,8 +2,9 @@
 /*
  * The path walk: from a string to a place in the tree; and opening what is found there.
  *
- * Called by every system call that takes a path (vfs/namei_ops.c, vfs/open.c) and by exec. Calls the dentry cache first, the file
- * system's lookup when the cache does not know, mounts when a dentry carries one.
+ * Called by every system call that takes a path (vfs/namei_ops.c, vfs/open.c) and by exec. Calls
+ * the dentry cache first, the file system's lookup when the cache does not know, mounts when a
+ * dentry carries one.
  *
  * Walking "/proc/self/maps" with task 7 (root and cwd "/"):
  *
@@ -13,17 +14,23 @@
  *	7           proc "/"          looked up; end of the text: pop the rest
  *	maps        proc "7"          the last component: found
  *
- * W1  nd->path always holds references to a directory that was reached with execute permission on every directory before it.
- * W2  At most 40 symlinks in all (-ELOOP); each is kept referenced until the walk ends, because components point into its text.
+ * W1  nd->path always holds references to a directory that was reached with execute permission on
+ *     every directory before it.
+ * W2  At most 40 symlinks in all (-ELOOP); each is kept referenced until the walk ends, because
+ *     components point into its text.
  * W3  ".." never leaves nd->root, and crosses a mount's root to the directory it covers.
- * W4  A name longer than 255 bytes is -ENAMETOOLONG, an empty path -ENOENT, a component after a non-directory -ENOTDIR.
- * W5  Names change only under the i_rwsem of their directory, so a lookup that missed the cache takes it and looks again.
+ * W4  A name longer than 255 bytes is -ENAMETOOLONG, an empty path -ENOENT, a component after a
+ *     non-directory -ENOTDIR.
+ * W5  Names change only under the i_rwsem of their directory, so a lookup that missed the cache
+ *     takes it and looks again.
  *
- * There is no recursion: symlinks push the rest of the string on a stack of 40 entries inside struct nameidata.
- * Linux walks under RCU without references and falls back to this; here references are plain increments.
+ * There is no recursion: symlinks push the rest of the string on a stack of 40 entries inside
+ * struct nameidata. Linux walks under RCU without references and falls back to this; here
+ * references are plain increments.
  *
- * Units: bytes. Owner: the caller gets references. Locking: one dcache_lock hold a component; i_rwsem of a directory on a miss. Errors: as
- * path_resolution(7). Time: COST_PATH_STEP a component. Source: Linux fs/namei.c (behaviour), path_resolution(7), open(2).
+ * Units: bytes. Owner: the caller gets references. Locking: one dcache_lock hold a component;
+ * i_rwsem of a directory on a miss. Errors: as path_resolution(7). Time: COST_PATH_STEP a
+ * component. Source: Linux fs/namei.c (behaviour), path_resolution(7), open(2).
  */
 #include "vfs/namei.h"
 
@@ -78,7 +85,7 @@ int nd_init(struct nameidata *nd, int dfd, const char *name, u32 flags)
 	nd->flags = flags;
 	nd->nr_links = nd->depth = 0;
 	nd->last_type = LAST_ROOT;
-	nd->last = (struct qstr){0};
+	nd->last = (struct qstr){ 0 };
 	if (len >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (!len && !(flags & LOOKUP_EMPTY))
@@ -162,8 +169,8 @@ struct dentry *lookup_hash(struct dentry *parent, const struct qstr *name)
 }
 
 /*
- * place is a symlink to follow: its text to be walked from nd->path, or NULL when nd stands on the object already (magic links), or
- * ERR_PTR. Takes over place's references.
+ * place is a symlink to follow: its text to be walked from nd->path, or NULL when nd stands on the
+ * object already (magic links), or ERR_PTR. Takes over place's references.
  */
 static const char *pick_link(struct nameidata *nd, struct path *place)
 {
@@ -211,10 +218,13 @@ static const char *pick_link(struct nameidata *nd, struct path *place)
 	return text;
 }
 
-/* Step onto dentry (reference taken over) from nd->path. NULL: done; text of a symlink to walk; ERR_PTR. */
+/*
+ * Step onto dentry (reference taken over) from nd->path. NULL: done; text of a symlink to walk;
+ * ERR_PTR.
+ */
 static const char *step_into(struct nameidata *nd, struct dentry *dentry, bool follow)
 {
-	struct path place = {.mnt = mntget(nd->path.mnt), .dentry = dentry};
+	struct path place = { .mnt = mntget(nd->path.mnt), .dentry = dentry };
 
 	follow_mount(&place);
 	if (d_is_negative(place.dentry)) {
@@ -300,7 +310,10 @@ int link_path_walk(struct nameidata *nd, const char *name)
 		if (!*name || !follow) {
 			if (nd->depth == base)
 				return 0; /* the caller does the last one */
-			/* The end of a symlink's text; a slash behind it or in the rest makes no difference: more components follow. */
+			/*
+			 * The end of a symlink's text; a slash behind it or in the rest makes no
+			 * difference: more components follow.
+			 */
 			name = nd->rest[--nd->depth];
 		}
 		link = walk_component(nd, true);
@@ -404,8 +417,8 @@ static int may_open(const struct path *path, int acc_mode, u32 flags)
 }
 
 /*
- * The last component of an O_CREAT open: found or made. *created tells. On success nd stands on it (NULL), or a symlink's text is
- * to be walked.
+ * The last component of an O_CREAT open: found or made. *created tells. On success nd stands on it
+ * (NULL), or a symlink's text is to be walked.
  */
 static const char *open_creat(struct nameidata *nd, u32 flags, u32 mode, bool *created)
 {
@@ -420,7 +433,8 @@ static const char *open_creat(struct nameidata *nd, u32 flags, u32 mode, bool *c
 	down_write(&dir->d_inode->i_rwsem);
 	dentry = lookup_hash_locked(dir, &nd->last);
 	if (!IS_ERR(dentry) && d_is_negative(dentry)) {
-		err = vfs_create(nd->path.mnt, dir->d_inode, dentry, (mode & S_IALLUGO & ~current_umask()) | S_IFREG);
+		err = vfs_create(nd->path.mnt, dir->d_inode, dentry,
+				 (mode & S_IALLUGO & ~current_umask()) | S_IFREG);
 		*created = !err;
 	}
 	up_write(&dir->d_inode->i_rwsem);
@@ -476,7 +490,8 @@ static struct file *do_open(struct nameidata *nd, u32 flags, int acc_mode, bool 
 static int flags_to_acc_mode(u32 flags)
 {
 	/* Indexed by O_ACCMODE; 3 asks for both and gives neither, as Linux has it. */
-	static const int modes[4] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+	static const int modes[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+				      MAY_READ | MAY_WRITE };
 	int acc_mode = modes[flags & O_ACCMODE];
 
 	return flags & O_TRUNC ? acc_mode | MAY_WRITE : acc_mode;
@@ -497,7 +512,8 @@ struct file *path_openat(int dfd, const char *name, u32 flags, u32 mode, int acc
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		flags |= O_NOFOLLOW;
 	err = nd_init(&nd, dfd, name,
-		      (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0));
+		      (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+			      (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0));
 	if (err)
 		return ERR_PTR(err);
 	do {
@@ -505,7 +521,8 @@ struct file *path_openat(int dfd, const char *name, u32 flags, u32 mode, int acc
 		if (err)
 			break;
 		if (flags & O_CREAT)
-			s = nd.last_type == LAST_ROOT ? NULL : open_creat(&nd, flags, mode, &created);
+			s = nd.last_type == LAST_ROOT ? NULL :
+							open_creat(&nd, flags, mode, &created);
 		else
 			s = walk_last(&nd);
 	} while (s && !IS_ERR(s));
@@ -520,7 +537,8 @@ struct file *do_filp_open(int dfd, const char *name, u32 flags, u32 mode)
 {
 	flags &= VALID_OPEN_FLAGS;
 	if ((flags & __O_TMPFILE) && !(flags & O_PATH))
-		return ERR_PTR(-EOPNOTSUPP); /* unnamed files are absent; callers fall back to a name */
+		return ERR_PTR(
+			-EOPNOTSUPP); /* unnamed files are absent; callers fall back to a name */
 	if ((flags & O_CREAT) && (flags & O_DIRECTORY) && !(flags & O_PATH))
 		return ERR_PTR(-EINVAL);
 	return path_openat(dfd, name, flags, mode, 0);

@@ -3,8 +3,9 @@
 #define VFS_NAMEI_H
 
 /*
- * Path walk and the calls that take a path. Paths are NUL-terminated kernel strings of less than PATH_MAX bytes (floor 8 fetched them);
- * dfd is a directory descriptor or AT_FDCWD. All may sleep. Results: 0 or -errno unless said otherwise.
+ * Path walk and the calls that take a path. Paths are NUL-terminated kernel strings of less than
+ * PATH_MAX bytes (floor 8 fetched them); dfd is a directory descriptor or AT_FDCWD. All may sleep.
+ * Results: 0 or -errno unless said otherwise.
  */
 
 #include "lib/types.h"
@@ -21,12 +22,17 @@ int kern_path(const char *name, u32 flags, struct path *path);
 
 /* --- opening --- */
 
-/* An open file with one reference, no descriptor. ERR_PTR. mode counts with O_CREAT, before the umask. */
+/*
+ * An open file with one reference, no descriptor. ERR_PTR. mode counts with O_CREAT, before the
+ * umask.
+ */
 struct file *do_filp_open(int dfd, const char *name, u32 flags, u32 mode);
 /* From a kernel string at the root or current directory. */
 struct file *filp_open(const char *name, u32 flags, u32 mode);
-/* For execve: O_RDONLY, a regular file with execute permission on an exec mount, writers denied until fput + allow_write_access(inode).
- * ERR_PTR(-EACCES, -ETXTBSY, ...). */
+/*
+ * For execve: O_RDONLY, a regular file with execute permission on an exec mount, writers denied
+ * until fput + allow_write_access(inode). ERR_PTR(-EACCES, -ETXTBSY, ...).
+ */
 struct file *open_exec(const char *name);
 /* open(2), openat(2): the new descriptor. */
 int do_sys_open(int dfd, const char *name, u32 flags, u32 mode);
@@ -34,7 +40,8 @@ int do_sys_open(int dfd, const char *name, u32 flags, u32 mode);
 /* --- the rest of the table --- */
 
 int do_mkdirat(int dfd, const char *name, u32 mode);
-int do_mknodat(int dfd, const char *name, u32 mode, u32 dev); /* dev in kernel form: new_decode_dev() */
+int do_mknodat(int dfd, const char *name, u32 mode,
+	       u32 dev); /* dev in kernel form: new_decode_dev() */
 int do_unlinkat(int dfd, const char *name);
 int do_rmdir(int dfd, const char *name);
 int do_symlinkat(const char *target, int dfd, const char *name);
@@ -59,7 +66,10 @@ int ksys_chroot(const char *name);
 int ksys_fchmod(u32 fd, u32 mode);
 int ksys_fchown(u32 fd, u32 uid, u32 gid);
 u32 ksys_umask(u32 mask);
-/* The absolute path of the current directory with its NUL into buf (kernel memory): bytes used, -ERANGE, -ENOENT (removed). */
+/*
+ * The absolute path of the current directory with its NUL into buf (kernel memory): bytes used,
+ * -ERANGE, -ENOENT (removed).
+ */
 int do_getcwd(char *buf, u32 size);
 
 #endif

@@ -17,22 +17,28 @@ struct nd_link {
 
 struct nameidata {
 	struct path path, root; /* where the walk stands; what "/" means */
-	struct qstr last;	/* the component to do next; points into the path or a link's text */
+	struct qstr last; /* the component to do next; points into the path or a link's text */
 	enum last_type last_type;
-	u32 flags;		/* LOOKUP_* */
+	u32 flags; /* LOOKUP_* */
 	u32 nr_links, depth;
 	struct nd_link links[MAXSYMLINKS];
 	const char *rest[MAXSYMLINKS]; /* what follows each symlink being walked */
 };
 
-/* Start: references to root and the starting directory. nd_end drops them and the links (only after a successful nd_init). */
+/*
+ * Start: references to root and the starting directory. nd_end drops them and the links (only after
+ * a successful nd_init).
+ */
 int nd_init(struct nameidata *nd, int dfd, const char *name, u32 flags);
 void nd_end(struct nameidata *nd);
 /* All components but the last, which is left in nd->last. */
 int link_path_walk(struct nameidata *nd, const char *name);
 /* The whole walk after nd_init. */
 int path_lookup(struct nameidata *nd, const char *name);
-/* A child by name, cached or looked up; the result may be negative. _locked: the directory's i_rwsem is held for writing. ERR_PTR. */
+/*
+ * A child by name, cached or looked up; the result may be negative. _locked: the directory's
+ * i_rwsem is held for writing. ERR_PTR.
+ */
 struct dentry *lookup_hash(struct dentry *parent, const struct qstr *name);
 struct dentry *lookup_hash_locked(struct dentry *parent, const struct qstr *name);
 /* Set the size with ATTR_MTIME; write permission is the caller's affair. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls that change names: create, mkdir, mknod, symlink, link, unlink, rmdir, rename, and readlink.
+ * The calls that change names: create, mkdir, mknod, symlink, link, unlink, rmdir, rename, and
+ * readlink.
  *
- * Called by the system call table and by initramfs. Calls the walk (vfs/namei.c), the file system's inode_operations, and the dentry cache.
+ * Called by the system call table and by initramfs. Calls the walk (vfs/namei.c), the file system's
+ * inode_operations, and the dentry cache.
  *
  * Every one has the same shape:
  *
@@ -10,15 +12,17 @@
  *
  *	rename("/a/x", "/b/y"):  walk both parents; s_vfs_rename_mutex; lock ancestor first, else old then new; judge; ->rename; d_move
  *
- * O1  Judgement (existence, permission, sticky bit, kinds) is complete before the file system is asked, and the lock is held from the
- *     lookup to the change, so nothing judged can change in between.
- * O2  Two directories are locked only with s_vfs_rename_mutex held, ancestors before descendants: no two renames can wait for each other,
- *     and no directory can move into itself.
+ * O1  Judgement (existence, permission, sticky bit, kinds) is complete before the file system is
+ *     asked, and the lock is held from the lookup to the change, so nothing judged can change in
+ *     between.
+ * O2  Two directories are locked only with s_vfs_rename_mutex held, ancestors before descendants:
+ *     no two renames can wait for each other, and no directory can move into itself.
  * O3  An object that is removed while in use keeps its inode; the name is gone at once.
  * O4  A mountpoint is neither removed nor renamed (-EBUSY).
  *
- * Units: none. Owner: callers keep their references. Locking: above. Errors: as the manual pages; the order of checks is Linux's. Time: the
- * walk's. Source: Linux fs/namei.c (behaviour), rename(2), unlink(2), link(2), mkdir(2).
+ * Units: none. Owner: callers keep their references. Locking: above. Errors: as the manual pages;
+ * the order of checks is Linux's. Time: the walk's. Source: Linux fs/namei.c (behaviour),
+ * rename(2), unlink(2), link(2), mkdir(2).
  */
 #include "lib/string.h"
 #include "mm/alloc/slab.h"
@@ -45,7 +49,8 @@ static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 {
 	u32 uid = current_cred()->fsuid;
 
-	return (dir->i_mode & S_ISVTX) && victim->i_uid != uid && dir->i_uid != uid && !capable(CAP_FOWNER);
+	return (dir->i_mode & S_ISVTX) && victim->i_uid != uid && dir->i_uid != uid &&
+	       !capable(CAP_FOWNER);
 }
 
 static int may_delete(struct vfsmount *mnt, struct inode *dir, struct dentry *victim, bool isdir)
@@ -330,7 +335,9 @@ int do_linkat(int olddfd, const char *oldname, int newdfd, const char *newname, 
 		return err;
 	err = target_create(&t, newdfd, newname, false);
 	if (!err) {
-		err = old.mnt != t.nd.path.mnt ? -EXDEV : vfs_link(t.nd.path.mnt, old.dentry, target_dir(&t), t.dentry);
+		err = old.mnt != t.nd.path.mnt ?
+			      -EXDEV :
+			      vfs_link(t.nd.path.mnt, old.dentry, target_dir(&t), t.dentry);
 		target_done(&t);
 	}
 	path_put(&old);
@@ -367,7 +374,9 @@ int do_rmdir(int dfd, const char *name)
 	if (err)
 		return err;
 	if (t.nd.last_type != LAST_NORM) {
-		err = t.nd.last_type == LAST_DOTDOT ? -ENOTEMPTY : t.nd.last_type == LAST_DOT ? -EINVAL : -EBUSY;
+		err = t.nd.last_type == LAST_DOTDOT ? -ENOTEMPTY :
+		      t.nd.last_type == LAST_DOT    ? -EINVAL :
+						      -EBUSY;
 		nd_end(&t.nd);
 		return err;
 	}
@@ -413,8 +422,8 @@ static void unlock_rename(struct dentry *p1, struct dentry *p2)
 	mutex_unlock(&p1->d_sb->s_vfs_rename_mutex);
 }
 
-static int vfs_rename(struct vfsmount *mnt, struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *target,
-		      u32 flags)
+static int vfs_rename(struct vfsmount *mnt, struct inode *old_dir, struct dentry *old,
+		      struct inode *new_dir, struct dentry *target, u32 flags)
 {
 	struct inode *victim = target->d_inode;
 	bool isdir = is_dir(old);
@@ -483,8 +492,10 @@ static int rename_judge(struct target *o, struct target *n, struct dentry *trap,
 	if (o->dentry == trap)
 		return -EINVAL; /* into itself */
 	if (n->dentry == trap)
-		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY; /* over one of its own parents */
-	return vfs_rename(o->nd.path.mnt, target_dir(o), o->dentry, target_dir(n), n->dentry, flags);
+		return flags & RENAME_EXCHANGE ? -EINVAL :
+						 -ENOTEMPTY; /* over one of its own parents */
+	return vfs_rename(o->nd.path.mnt, target_dir(o), o->dentry, target_dir(n), n->dentry,
+			  flags);
 }
 
 static int rename_parents(struct target *o, struct target *n, u32 flags)

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening what a walk found, and the calls that change an object's attributes by path or descriptor.
+ * Opening what a walk found, and the calls that change an object's attributes by path or
+ * descriptor.
  *
- * Called by the walk (dentry_open) and by the system call table. Calls f_op->open, notify_change, fs_struct.
+ * Called by the walk (dentry_open) and by the system call table. Calls f_op->open, notify_change,
+ * fs_struct.
  *
  *	open("/tmp/f", O_WRONLY|O_TRUNC):   path_openat -> dentry_open: file { f_mode WRITE|LSEEK|PWRITE|ATOMIC_POS, f_pos 0 }
  *	                                    -> do_truncate(0) -> fd_install
  *
- * E1  A file open for writing holds a write access of its inode; a program being executed (deny_write_access) refuses that with -ETXTBSY.
- * E2  An O_PATH file has no f_op of its own: it names a place, and every read or write on it is -EBADF.
- * E3  A failed open releases exactly what was taken, and a file whose open failed never sees release.
+ * E1  A file open for writing holds a write access of its inode; a program being executed
+ *     (deny_write_access) refuses that with -ETXTBSY.
+ * E2  An O_PATH file has no f_op of its own: it names a place, and every read or write on it is
+ *     -EBADF.
+ * E3  A failed open releases exactly what was taken, and a file whose open failed never sees
+ *     release.
  *
- * Units: lengths in bytes. Owner: the caller gets one file reference. Locking: i_rwsem around attribute changes. Errors: as open(2), chmod(2),
- * truncate(2), utimensat(2). Time: COST_FILE_OP an open. Source: Linux fs/open.c, fs/attr.c, fs/utimes.c (behaviour).
+ * Units: lengths in bytes. Owner: the caller gets one file reference. Locking: i_rwsem around
+ * attribute changes. Errors: as open(2), chmod(2), truncate(2), utimensat(2). Time: COST_FILE_OP an
+ * open. Source: Linux fs/open.c, fs/attr.c, fs/utimes.c (behaviour).
  */
 #include "hw/cpu.h"
 #include "lib/string.h"
@@ -27,7 +33,7 @@ static const struct file_operations path_fops;
 
 static u32 flags_to_fmode(u32 flags, const struct inode *inode)
 {
-	static const u32 modes[4] = {FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0};
+	static const u32 modes[4] = { FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0 };
 	u32 mode;
 
 	if (flags & O_PATH)
@@ -46,7 +52,9 @@ struct file *dentry_open(const struct path *path, u32 flags, struct cred *cred)
 
 	(void)cred;
 	file = alloc_file(path, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC),
-			  flags & O_PATH ? &path_fops : inode->i_fop ? inode->i_fop : &path_fops);
+			  flags & O_PATH ? &path_fops :
+			  inode->i_fop	 ? inode->i_fop :
+					   &path_fops);
 	if (IS_ERR(file))
 		return file;
 	file->f_mode = flags_to_fmode(flags, inode);
@@ -87,7 +95,7 @@ int do_sys_open(int dfd, const char *name, u32 flags, u32 mode)
 int do_truncate(const struct path *path, s64 length)
 {
 	struct inode *inode = path->dentry->d_inode;
-	struct iattr attr = {.ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .ia_size = length};
+	struct iattr attr = { .ia_valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .ia_size = length };
 	int err;
 
 	if (length < 0)
@@ -169,7 +177,10 @@ int do_faccessat(int dfd, const char *name, int mode, u32 flags)
 		return -EINVAL;
 	if (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	/* access(2) asks on behalf of the real ids; the common case, where they are the same, needs no copy. */
+	/*
+	 * access(2) asks on behalf of the real ids; the common case, where they are the same, needs
+	 * no copy.
+	 */
 	if (!(flags & AT_EACCESS) && (saved->fsuid != saved->uid || saved->fsgid != saved->gid)) {
 		real = prepare_creds();
 		if (!real)
@@ -180,11 +191,14 @@ int do_faccessat(int dfd, const char *name, int mode, u32 flags)
 		current->cred = real;
 	}
 	err = filename_lookup(dfd, name,
-			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &path);
+			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				      (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			      &path);
 	if (!err) {
 		struct inode *inode = path.dentry->d_inode;
 
-		if ((mode & MAY_EXEC) && S_ISREG(inode->i_mode) && (path.mnt->mnt_flags & MNT_NOEXEC))
+		if ((mode & MAY_EXEC) && S_ISREG(inode->i_mode) &&
+		    (path.mnt->mnt_flags & MNT_NOEXEC))
 			err = -EACCES;
 		else
 			err = inode_permission(path.mnt, inode, mode | MAY_ACCESS);
@@ -212,7 +226,7 @@ static int change(const struct path *path, struct iattr *attr)
 
 static int chmod_common(const struct path *path, u32 mode)
 {
-	struct iattr attr = {.ia_valid = ATTR_MODE | ATTR_CTIME, .ia_mode = mode & S_IALLUGO};
+	struct iattr attr = { .ia_valid = ATTR_MODE | ATTR_CTIME, .ia_mode = mode & S_IALLUGO };
 
 	return change(path, &attr);
 }
@@ -243,7 +257,7 @@ int ksys_fchmod(u32 fd, u32 mode)
 
 static int chown_common(const struct path *path, u32 uid, u32 gid)
 {
-	struct iattr attr = {.ia_valid = ATTR_CTIME, .ia_uid = uid, .ia_gid = gid};
+	struct iattr attr = { .ia_valid = ATTR_CTIME, .ia_uid = uid, .ia_gid = gid };
 
 	if (uid != ~0u)
 		attr.ia_valid |= ATTR_UID;
@@ -262,7 +276,9 @@ int do_fchownat(int dfd, const char *name, u32 uid, u32 gid, u32 flags)
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	err = filename_lookup(dfd, name,
-			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &path);
+			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				      (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			      &path);
 	if (err)
 		return err;
 	err = chown_common(&path, uid, gid);
@@ -289,7 +305,7 @@ static bool nsec_valid(s64 ns)
 
 static int utimes_common(const struct path *path, const struct timespec64 *times)
 {
-	struct iattr attr = {.ia_valid = ATTR_CTIME | ATTR_MTIME | ATTR_ATIME};
+	struct iattr attr = { .ia_valid = ATTR_CTIME | ATTR_MTIME | ATTR_ATIME };
 
 	if (!times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW)) {
 		attr.ia_valid |= ATTR_TOUCH;
@@ -326,7 +342,9 @@ int do_utimes(int dfd, const char *name, const struct timespec64 times[2], u32 f
 		return err;
 	}
 	err = filename_lookup(dfd, name,
-			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &path);
+			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				      (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			      &path);
 	if (err)
 		return err;
 	err = utimes_common(&path, times);
@@ -358,7 +376,9 @@ int ksys_fchdir(u32 fd)
 
 	if (!file)
 		return -EBADF;
-	err = S_ISDIR(file->f_inode->i_mode) ? inode_permission(file->f_path.mnt, file->f_inode, MAY_EXEC) : -ENOTDIR;
+	err = S_ISDIR(file->f_inode->i_mode) ?
+		      inode_permission(file->f_path.mnt, file->f_inode, MAY_EXEC) :
+		      -ENOTDIR;
 	if (!err) {
 		path_get(&file->f_path);
 		set_fs_pwd(current->fs, &file->f_path);

@@ -3,8 +3,9 @@
 #define VFS_POLL_H
 
 /*
- * poll: a file's poll operation says which events hold now and, by poll_wait(), on which queues a change would be announced. The
- * core (vfs/select.c) enters those queues, sleeps, and asks again. Event bits and struct pollfd are Linux's.
+ * poll: a file's poll operation says which events hold now and, by poll_wait(), on which queues a
+ * change would be announced. The core (vfs/select.c) enters those queues, sleeps, and asks again.
+ * Event bits and struct pollfd are Linux's.
  */
 
 #include "lib/types.h"
@@ -38,17 +39,21 @@ struct pollfd {
 	s16 events, revents;
 };
 
-/* The events that hold on filp now; p may be NULL. Files without a poll operation are always ready. */
+/*
+ * The events that hold on filp now; p may be NULL. Files without a poll operation are always ready.
+ */
 u32 vfs_poll(struct file *filp, poll_table *p);
 
 /*
- * poll(2) on nfds records in kernel memory: fills revents, returns the number of records with events, 0 at the timeout, -EINTR (a signal
- * came), -ENOMEM. timeout_ns: relative; 0 only asks; U64_MAX waits forever. Sleeps.
+ * poll(2) on nfds records in kernel memory: fills revents, returns the number of records with
+ * events, 0 at the timeout, -EINTR (a signal came), -ENOMEM. timeout_ns: relative; 0 only asks;
+ * U64_MAX waits forever. Sleeps.
  */
 int do_poll(struct pollfd *fds, u32 nfds, u64 timeout_ns);
 /*
- * select(2) on bitmaps of n bits in kernel memory (DIV_ROUND_UP(n, 64) words each, NULL allowed): in, out, ex are replaced by the
- * ready sets. Returns the number of bits set, 0 at the timeout, -EBADF, -EINTR, -ENOMEM, -EINVAL (n > 1024). Sleeps.
+ * select(2) on bitmaps of n bits in kernel memory (DIV_ROUND_UP(n, 64) words each, NULL allowed):
+ * in, out, ex are replaced by the ready sets. Returns the number of bits set, 0 at the timeout,
+ * -EBADF, -EINTR, -ENOMEM, -EINVAL (n > 1024). Sleeps.
  */
 int do_select(u32 n, u64 *in, u64 *out, u64 *ex, u64 timeout_ns);
 

@@ -2,17 +2,20 @@
 /*
  * The files of a process: what ps, top and /proc/self readers see.
  *
- * Registered at boot (proc_pid_init), called when somebody reads one; the task has a reference meanwhile. Calls the figures of scheduler and
- * address space.
+ * Registered at boot (proc_pid_init), called when somebody reads one; the task has a reference
+ * meanwhile. Calls the figures of scheduler and address space.
  *
  *	/proc/7/stat:	7 (sh) S 1 7 7 0 -1 4194304 210 0 0 0 3 1 0 0 20 0 1 0 12 1994752 180 ...
  *			pid comm state ppid pgrp session tty tpgid flags minflt . majflt . utime stime . . prio nice threads . start vsize rss
  *
- * Z1  A task without an address space (kernel thread, zombie) has empty maps, cmdline and exe; its memory figures are 0 or left out.
- * Z2  The address space is held by a user reference while it is read, so an exit at the same time frees it afterwards.
+ * Z1  A task without an address space (kernel thread, zombie) has empty maps, cmdline and exe; its
+ *     memory figures are 0 or left out.
+ * Z2  The address space is held by a user reference while it is read, so an exit at the same time
+ *     frees it afterwards.
  *
- * Units: stat's times in 1/100 s, vsize in bytes, rss in pages; status in kB. Owner: none. Locking: tasklist lock for parents, mmap_lock inside the mm
- * calls. Errors: -ENOENT for a link to nothing. Time: none of its own. Source: proc(5), Linux fs/proc/{array,base,task_mmu}.c (formats).
+ * Units: stat's times in 1/100 s, vsize in bytes, rss in pages; status in kB. Owner: none. Locking:
+ * tasklist lock for parents, mmap_lock inside the mm calls. Errors: -ENOENT for a link to nothing.
+ * Time: none of its own. Source: proc(5), Linux fs/proc/{array,base,task_mmu}.c (formats).
  */
 #include "kernel/time/ktime.h"
 #include "lib/string.h"
@@ -41,8 +44,7 @@ static u32 thread_count(struct task_struct *leader)
 	u32 n = 0;
 
 	if (leader->group_leader == leader)
-		for_each_thread(leader, t)
-			n++;
+		for_each_thread(leader, t) n++;
 	tasklist_unlock(flags);
 	return max(n, 1u);
 }
@@ -54,7 +56,7 @@ static s32 ppid_of(const struct task_struct *t)
 
 static struct task_sigsets sigsets_of(struct task_struct *t)
 {
-	struct task_sigsets s = {0};
+	struct task_sigsets s = { 0 };
 
 	if (vfs()->task_sigsets)
 		vfs()->task_sigsets(t, &s);
@@ -75,20 +77,34 @@ static int show_stat(struct seq_buf *m, struct task_struct *t)
 		thread_group_cputime_adjusted(t, &utime, &stime);
 	else
 		task_cputime_adjusted(t, &utime, &stime);
-	seq_printf(m, "%d (%s) %c %d %d %d %d %d %u %llu 0 %llu 0 %llu %llu 0 0 %d %d %u 0 %llu %llu %llu", t->pid, t->comm,
-		   task_state_to_char(t), ppid_of(t), t->pgid, t->sid, 0, -1, t->flags, (unsigned long long)t->min_flt,
-		   (unsigned long long)t->maj_flt, (unsigned long long)clock_t_of(utime), (unsigned long long)clock_t_of(stime),
-		   t->prio - MAX_RT_PRIO, task_nice(t), thread_count(t), (unsigned long long)clock_t_of(t->start_time),
-		   (unsigned long long)vsize, (unsigned long long)rss);
-	seq_printf(m, " 18446744073709551615 %llu %llu %llu 0 0 %llu %llu %llu %llu 0 0 0 %d %u %u %u 0 0 0",
-		   (unsigned long long)(mm ? mm->start_code : 0), (unsigned long long)(mm ? mm->end_code : 0),
-		   (unsigned long long)(mm ? mm->start_stack : 0), (unsigned long long)(t->pending_mask & 0x7fffffff),
-		   (unsigned long long)(t->blocked & 0x7fffffff), (unsigned long long)(sig.ignored & 0x7fffffff),
-		   (unsigned long long)(sig.caught & 0x7fffffff), t->exit_signal, t->cpu, t->rt_priority, t->policy);
-	seq_printf(m, " %llu %llu %llu %llu %llu %llu %llu %d\n", (unsigned long long)(mm ? mm->start_data : 0),
-		   (unsigned long long)(mm ? mm->end_data : 0), (unsigned long long)(mm ? mm->start_brk : 0),
-		   (unsigned long long)(mm ? mm->arg_start : 0), (unsigned long long)(mm ? mm->arg_end : 0),
-		   (unsigned long long)(mm ? mm->env_start : 0), (unsigned long long)(mm ? mm->env_end : 0), t->exit_code);
+	seq_printf(
+		m,
+		"%d (%s) %c %d %d %d %d %d %u %llu 0 %llu 0 %llu %llu 0 0 %d %d %u 0 %llu %llu %llu",
+		t->pid, t->comm, task_state_to_char(t), ppid_of(t), t->pgid, t->sid, 0, -1,
+		t->flags, (unsigned long long)t->min_flt, (unsigned long long)t->maj_flt,
+		(unsigned long long)clock_t_of(utime), (unsigned long long)clock_t_of(stime),
+		t->prio - MAX_RT_PRIO, task_nice(t), thread_count(t),
+		(unsigned long long)clock_t_of(t->start_time), (unsigned long long)vsize,
+		(unsigned long long)rss);
+	seq_printf(
+		m,
+		" 18446744073709551615 %llu %llu %llu 0 0 %llu %llu %llu %llu 0 0 0 %d %u %u %u 0 0 0",
+		(unsigned long long)(mm ? mm->start_code : 0),
+		(unsigned long long)(mm ? mm->end_code : 0),
+		(unsigned long long)(mm ? mm->start_stack : 0),
+		(unsigned long long)(t->pending_mask & 0x7fffffff),
+		(unsigned long long)(t->blocked & 0x7fffffff),
+		(unsigned long long)(sig.ignored & 0x7fffffff),
+		(unsigned long long)(sig.caught & 0x7fffffff), t->exit_signal, t->cpu,
+		t->rt_priority, t->policy);
+	seq_printf(m, " %llu %llu %llu %llu %llu %llu %llu %d\n",
+		   (unsigned long long)(mm ? mm->start_data : 0),
+		   (unsigned long long)(mm ? mm->end_data : 0),
+		   (unsigned long long)(mm ? mm->start_brk : 0),
+		   (unsigned long long)(mm ? mm->arg_start : 0),
+		   (unsigned long long)(mm ? mm->arg_end : 0),
+		   (unsigned long long)(mm ? mm->env_start : 0),
+		   (unsigned long long)(mm ? mm->env_end : 0), t->exit_code);
 	if (mm)
 		mmput(mm);
 	return 0;
@@ -119,24 +135,27 @@ static const char *state_text(const struct task_struct *t)
 
 static void show_status_mm(struct seq_buf *m, struct mm_struct *mm)
 {
-	u64 anon = (u64)mm->rss_stat[MM_ANONPAGES], file = (u64)mm->rss_stat[MM_FILEPAGES], shmem = (u64)mm->rss_stat[MM_SHMEMPAGES];
+	u64 anon = (u64)mm->rss_stat[MM_ANONPAGES], file = (u64)mm->rss_stat[MM_FILEPAGES],
+	    shmem = (u64)mm->rss_stat[MM_SHMEMPAGES];
 	u64 rss = anon + file + shmem;
 	const struct {
 		const char *name;
 		u64 kb;
 	} rows[] = {
-		{"VmPeak", max(mm->hiwater_vm, mm->total_vm) * 4},
-		{"VmSize", mm->total_vm * 4},
-		{"VmLck", mm->locked_vm * 4},
-		{"VmHWM", max(mm->hiwater_rss, rss) * 4},
-		{"VmRSS", rss * 4},
-		{"RssAnon", anon * 4},
-		{"RssFile", file * 4},
-		{"RssShmem", shmem * 4},
-		{"VmData", mm->data_vm * 4},
-		{"VmStk", mm->stack_vm * 4},
-		{"VmExe", (ALIGN_UP(mm->end_code, (u64)PAGE_SIZE) - ALIGN_DOWN(mm->start_code, (u64)PAGE_SIZE)) / 1024},
-		{"VmPTE", mm->pgtables_bytes / 1024},
+		{ "VmPeak", max(mm->hiwater_vm, mm->total_vm) * 4 },
+		{ "VmSize", mm->total_vm * 4 },
+		{ "VmLck", mm->locked_vm * 4 },
+		{ "VmHWM", max(mm->hiwater_rss, rss) * 4 },
+		{ "VmRSS", rss * 4 },
+		{ "RssAnon", anon * 4 },
+		{ "RssFile", file * 4 },
+		{ "RssShmem", shmem * 4 },
+		{ "VmData", mm->data_vm * 4 },
+		{ "VmStk", mm->stack_vm * 4 },
+		{ "VmExe", (ALIGN_UP(mm->end_code, (u64)PAGE_SIZE) -
+			    ALIGN_DOWN(mm->start_code, (u64)PAGE_SIZE)) /
+				   1024 },
+		{ "VmPTE", mm->pgtables_bytes / 1024 },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
@@ -153,10 +172,11 @@ static int show_status(struct seq_buf *m, struct task_struct *t)
 	seq_printf(m, "Name:\t%s\n", t->comm);
 	if (t->fs)
 		seq_printf(m, "Umask:\t%04o\n", t->fs->umask);
-	seq_printf(m, "State:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(t), t->tgid, t->pid, ppid_of(t));
+	seq_printf(m, "State:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(t),
+		   t->tgid, t->pid, ppid_of(t));
 	if (c) {
-		seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid,
-			   c->fsgid);
+		seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
+			   c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 		seq_printf(m, "FDSize:\t%u\nGroups:\t", t->files ? t->files->fdt.max_fds : 0);
 		for (u32 i = 0; i < c->ngroups; i++)
 			seq_printf(m, "%u ", c->groups[i]);
@@ -166,23 +186,30 @@ static int show_status(struct seq_buf *m, struct task_struct *t)
 		show_status_mm(m, mm);
 		mmput(mm);
 	}
-	seq_printf(m, "Threads:\t%u\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
-		   thread_count(t), (unsigned long long)t->pending_mask, (unsigned long long)sig.shared_pending,
-		   (unsigned long long)t->blocked, (unsigned long long)sig.ignored, (unsigned long long)sig.caught);
+	seq_printf(
+		m,
+		"Threads:\t%u\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+		thread_count(t), (unsigned long long)t->pending_mask,
+		(unsigned long long)sig.shared_pending, (unsigned long long)t->blocked,
+		(unsigned long long)sig.ignored, (unsigned long long)sig.caught);
 	if (c)
-		seq_printf(m, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n",
-			   (unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted,
-			   (unsigned long long)c->cap_effective, (unsigned long long)c->cap_bset);
+		seq_printf(
+			m,
+			"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n",
+			(unsigned long long)c->cap_inheritable,
+			(unsigned long long)c->cap_permitted, (unsigned long long)c->cap_effective,
+			(unsigned long long)c->cap_bset);
 	last_cpu = nr_cpu_ids() - 1;
 	seq_printf(m, "Cpus_allowed:\t");
 	for (s64 word = (s64)(last_cpu / 32); word >= 0; word--)
 		seq_printf(m, "%0*x%s", word == (s64)(last_cpu / 32) ? 1 : 8,
-			   (u32)(t->cpus_mask[word / 2] >> (word % 2 * 32)) & (word == (s64)(last_cpu / 32) && (last_cpu + 1) % 32
-											       ? (1u << ((last_cpu + 1) % 32)) - 1
-											       : ~0u),
+			   (u32)(t->cpus_mask[word / 2] >> (word % 2 * 32)) &
+				   (word == (s64)(last_cpu / 32) && (last_cpu + 1) % 32 ?
+					    (1u << ((last_cpu + 1) % 32)) - 1 :
+					    ~0u),
 			   word ? "," : "\n");
-	seq_printf(m, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n", (unsigned long long)t->nvcsw,
-		   (unsigned long long)t->nivcsw);
+	seq_printf(m, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
+		   (unsigned long long)t->nvcsw, (unsigned long long)t->nivcsw);
 	return 0;
 }
 
@@ -194,9 +221,12 @@ static int show_statm(struct seq_buf *m, struct task_struct *t)
 		seq_puts(m, "0 0 0 0 0 0 0\n");
 		return 0;
 	}
-	seq_printf(m, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)mm->total_vm, (unsigned long long)get_mm_rss(mm),
+	seq_printf(m, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)mm->total_vm,
+		   (unsigned long long)get_mm_rss(mm),
 		   (unsigned long long)(mm->rss_stat[MM_FILEPAGES] + mm->rss_stat[MM_SHMEMPAGES]),
-		   (unsigned long long)((ALIGN_UP(mm->end_code, (u64)PAGE_SIZE) - ALIGN_DOWN(mm->start_code, (u64)PAGE_SIZE)) / PAGE_SIZE),
+		   (unsigned long long)((ALIGN_UP(mm->end_code, (u64)PAGE_SIZE) -
+					 ALIGN_DOWN(mm->start_code, (u64)PAGE_SIZE)) /
+					PAGE_SIZE),
 		   (unsigned long long)(mm->data_vm + mm->stack_vm));
 	mmput(mm);
 	return 0;
@@ -227,7 +257,8 @@ static int show_memory(struct seq_buf *m, struct mm_struct *mm, u64 start, u64 e
 	if (!buf)
 		return -ENOMEM;
 	while (done < len) {
-		u64 n = min(len - done, (u64)PAGE_SIZE), got = access_remote_vm(mm, start + done, buf, n, false);
+		u64 n = min(len - done, (u64)PAGE_SIZE),
+		    got = access_remote_vm(mm, start + done, buf, n, false);
 
 		seq_write(m, buf, got);
 		done += got;
@@ -271,7 +302,8 @@ static int show_auxv(struct seq_buf *m, struct task_struct *t)
 		return 0;
 	do {
 		n += 2;
-	} while (n < ARRAY_SIZE(mm->saved_auxv) && mm->saved_auxv[n - 2]); /* AT_NULL ends it and belongs to it */
+	} while (n < ARRAY_SIZE(mm->saved_auxv) &&
+		 mm->saved_auxv[n - 2]); /* AT_NULL ends it and belongs to it */
 	seq_write(m, mm->saved_auxv, n * sizeof(mm->saved_auxv[0]));
 	mmput(mm);
 	return 0;
@@ -285,7 +317,7 @@ static int show_comm(struct seq_buf *m, struct task_struct *t)
 
 static s64 write_comm(struct task_struct *t, const char *buf, u64 len)
 {
-	char name[TASK_COMM_LEN] = {0};
+	char name[TASK_COMM_LEN] = { 0 };
 	u64 n = min(len, (u64)TASK_COMM_LEN - 1);
 
 	if (t->tgid != current->tgid)
@@ -305,7 +337,8 @@ static int show_task_mounts(struct seq_buf *m, struct task_struct *t)
 
 static int show_schedstat(struct seq_buf *m, struct task_struct *t)
 {
-	seq_printf(m, "%llu %llu %llu\n", (unsigned long long)task_sched_runtime(t), (unsigned long long)t->sched_info.run_delay,
+	seq_printf(m, "%llu %llu %llu\n", (unsigned long long)task_sched_runtime(t),
+		   (unsigned long long)t->sched_info.run_delay,
 		   (unsigned long long)t->sched_info.pcount);
 	return 0;
 }
@@ -345,19 +378,19 @@ static int root_link(struct task_struct *t, struct path *out)
 int proc_pid_init(void)
 {
 	static const struct pid_entry entries[] = {
-		{.name = "environ", .mode = S_IFREG | 0400, .show = show_environ},
-		{.name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv},
-		{.name = "status", .mode = S_IFREG | 0444, .show = show_status},
-		{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},
-		{.name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline},
-		{.name = "stat", .mode = S_IFREG | 0444, .show = show_stat},
-		{.name = "statm", .mode = S_IFREG | 0444, .show = show_statm},
-		{.name = "maps", .mode = S_IFREG | 0444, .show = show_maps},
-		{.name = "cwd", .mode = S_IFLNK | 0777, .get_link = cwd_link},
-		{.name = "root", .mode = S_IFLNK | 0777, .get_link = root_link},
-		{.name = "exe", .mode = S_IFLNK | 0777, .get_link = exe_link},
-		{.name = "mounts", .mode = S_IFREG | 0444, .show = show_task_mounts},
-		{.name = "schedstat", .mode = S_IFREG | 0444, .show = show_schedstat},
+		{ .name = "environ", .mode = S_IFREG | 0400, .show = show_environ },
+		{ .name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv },
+		{ .name = "status", .mode = S_IFREG | 0444, .show = show_status },
+		{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm },
+		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline },
+		{ .name = "stat", .mode = S_IFREG | 0444, .show = show_stat },
+		{ .name = "statm", .mode = S_IFREG | 0444, .show = show_statm },
+		{ .name = "maps", .mode = S_IFREG | 0444, .show = show_maps },
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .get_link = cwd_link },
+		{ .name = "root", .mode = S_IFLNK | 0777, .get_link = root_link },
+		{ .name = "exe", .mode = S_IFLNK | 0777, .get_link = exe_link },
+		{ .name = "mounts", .mode = S_IFREG | 0444, .show = show_task_mounts },
+		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = show_schedstat },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(entries); i++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * procfs: the kernel's figures as files. The tree and the file operations; what the entries say is vfs/proc_generic.c's, vfs/proc_pid.c's
- * and the higher floors'.
+ * procfs: the kernel's figures as files. The tree and the file operations; what the entries say is
+ * vfs/proc_generic.c's, vfs/proc_pid.c's and the higher floors'.
  *
- * Called by the VFS through its operation tables, and at boot by everyone who registers an entry. Calls show callbacks.
+ * Called by the VFS through its operation tables, and at boot by everyone who registers an entry.
+ * Calls show callbacks.
  *
  *	/proc
  *	 +- meminfo, stat, ...     proc_dir_entry, registered once; inode and dentry made at lookup, kept by the dentry cache
@@ -12,15 +13,20 @@
  *	     +- status, maps, ...  one per registered pid_entry
  *	     +- fd/0               a magic link: following it gives the file's own path
  *
- * G1  A text is made as a whole at the read at offset 0 and read piecewise afterwards, so one reader sees one moment.
- * G2  A process object names its task by pid and start time and holds no reference: the task may go while the directory is open, and reads
- *     then say -ESRCH.
- * G3  Inode numbers are stable: registered entries count from 0x10001, process entries are (pid + 1) << 20 | place.
- * G4  readdir positions: registered entries first, in the order of registration; then processes, 65,536 + pid.
- * G5  Names of processes and descriptors are never cached beyond their use (d_delete), so nothing stale is found.
+ * G1  A text is made as a whole at the read at offset 0 and read piecewise afterwards, so one
+ *     reader sees one moment.
+ * G2  A process object names its task by pid and start time and holds no reference: the task may go
+ *     while the directory is open, and reads then say -ESRCH.
+ * G3  Inode numbers are stable: registered entries count from 0x10001, process entries are (pid +
+ *     1) << 20 | place.
+ * G4  readdir positions: registered entries first, in the order of registration; then processes,
+ *     65,536 + pid.
+ * G5  Names of processes and descriptors are never cached beyond their use (d_delete), so nothing
+ *     stale is found.
  *
- * Units: bytes. Owner: registered entries are boot-time kmalloc, for ever. Locking: registration at boot; the tasklist lock for pids. Errors: -ESRCH,
- * -ENOENT, -EACCES. Time: none of its own. Source: proc(5), Linux fs/proc (behaviour).
+ * Units: bytes. Owner: registered entries are boot-time kmalloc, for ever. Locking: registration at
+ * boot; the tasklist lock for pids. Errors: -ESRCH, -ENOENT, -EACCES. Time: none of its own.
+ * Source: proc(5), Linux fs/proc (behaviour).
  */
 #include "vfs/procfs.h"
 
@@ -122,8 +128,8 @@ struct proc_dir_entry *proc_mkdir(const char *name, struct proc_dir_entry *paren
 	return alloc_entry(name, parent, S_IFDIR | 0555);
 }
 
-struct proc_dir_entry *proc_create_rw(const char *name, u32 mode, struct proc_dir_entry *parent, proc_show_fn *show, proc_write_fn *write,
-				      void *data)
+struct proc_dir_entry *proc_create_rw(const char *name, u32 mode, struct proc_dir_entry *parent,
+				      proc_show_fn *show, proc_write_fn *write, void *data)
 {
 	struct proc_dir_entry *de = alloc_entry(name, parent, S_IFREG | (mode ? mode : 0444));
 
@@ -135,12 +141,15 @@ struct proc_dir_entry *proc_create_rw(const char *name, u32 mode, struct proc_di
 	return de;
 }
 
-struct proc_dir_entry *proc_create_single_data(const char *name, u32 mode, struct proc_dir_entry *parent, proc_show_fn *show, void *data)
+struct proc_dir_entry *proc_create_single_data(const char *name, u32 mode,
+					       struct proc_dir_entry *parent, proc_show_fn *show,
+					       void *data)
 {
 	return proc_create_rw(name, mode, parent, show, NULL, data);
 }
 
-struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent, const char *target)
+struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent,
+				    const char *target)
 {
 	struct proc_dir_entry *de = alloc_entry(name, parent, S_IFLNK | 0777);
 
@@ -215,7 +224,8 @@ static bool proc_delete_dentry(const struct dentry *dentry)
 	return d_is_negative(dentry) || PROC_I(dentry->d_inode)->kind != PROC_ENTRY; /* G5 */
 }
 
-static const struct dentry_operations proc_dentry_operations = {.d_revalidate = proc_revalidate, .d_delete = proc_delete_dentry};
+static const struct dentry_operations proc_dentry_operations = { .d_revalidate = proc_revalidate,
+								 .d_delete = proc_delete_dentry };
 
 /* --- files --- */
 
@@ -398,8 +408,9 @@ static int proc_get_link(struct dentry *dentry, struct path *out)
 	return err;
 }
 
-static const struct inode_operations proc_text_link_iops = {.readlink = proc_readlink};
-static const struct inode_operations proc_magic_link_iops = {.readlink = proc_readlink, .get_link = proc_get_link};
+static const struct inode_operations proc_text_link_iops = { .readlink = proc_readlink };
+static const struct inode_operations proc_magic_link_iops = { .readlink = proc_readlink,
+							      .get_link = proc_get_link };
 static const struct inode_operations proc_file_iops;
 
 /* --- inodes --- */
@@ -407,7 +418,8 @@ static const struct inode_operations proc_file_iops;
 static const struct inode_operations proc_dir_iops, proc_pid_dir_iops, proc_fd_dir_iops;
 static const struct file_operations proc_dir_fops, proc_pid_dir_fops, proc_fd_dir_fops;
 
-static struct inode *proc_new_inode(struct super_block *sb, const struct proc_inode *what, u32 mode, u64 ino)
+static struct inode *proc_new_inode(struct super_block *sb, const struct proc_inode *what, u32 mode,
+				    u64 ino)
 {
 	struct proc_inode *pi = kmemdup(what, sizeof(*what), GFP_KERNEL);
 	struct inode *inode = pi ? new_inode(sb) : NULL;
@@ -427,8 +439,12 @@ static struct inode *proc_new_inode(struct super_block *sb, const struct proc_in
 		inode->i_size = pi->kind == PROC_ENTRY ? 0 : 64;
 	} else if (S_ISDIR(mode)) {
 		inode->i_nlink = 2;
-		inode->i_op = pi->kind == PROC_ENTRY ? &proc_dir_iops : pi->kind == PROC_PID_DIR ? &proc_pid_dir_iops : &proc_fd_dir_iops;
-		inode->i_fop = pi->kind == PROC_ENTRY ? &proc_dir_fops : pi->kind == PROC_PID_DIR ? &proc_pid_dir_fops : &proc_fd_dir_fops;
+		inode->i_op = pi->kind == PROC_ENTRY   ? &proc_dir_iops :
+			      pi->kind == PROC_PID_DIR ? &proc_pid_dir_iops :
+							 &proc_fd_dir_iops;
+		inode->i_fop = pi->kind == PROC_ENTRY	? &proc_dir_fops :
+			       pi->kind == PROC_PID_DIR ? &proc_pid_dir_fops :
+							  &proc_fd_dir_fops;
 	}
 	return inode;
 }
@@ -464,7 +480,7 @@ static s64 name_to_int(const struct qstr *name)
 static struct dentry *proc_lookup_pid(struct dentry *dentry, s32 pid)
 {
 	struct task_struct *t = find_get_task_by_vpid(pid);
-	struct proc_inode what = {.kind = PROC_PID_DIR, .pid = pid};
+	struct proc_inode what = { .kind = PROC_PID_DIR, .pid = pid };
 	struct inode *inode;
 
 	if (!t)
@@ -481,8 +497,9 @@ static struct dentry *proc_lookup_pid(struct dentry *dentry, s32 pid)
 
 static struct dentry *proc_lookup(struct inode *dir, struct dentry *dentry)
 {
-	struct proc_dir_entry *parent = PROC_I(dir)->de, *de = find_entry(parent, dentry->d_name.name, dentry->d_name.len);
-	struct proc_inode what = {.kind = PROC_ENTRY, .de = de};
+	struct proc_dir_entry *parent = PROC_I(dir)->de,
+			      *de = find_entry(parent, dentry->d_name.name, dentry->d_name.len);
+	struct proc_inode what = { .kind = PROC_ENTRY, .de = de };
 	struct inode *inode;
 
 	if (!de) {
@@ -543,7 +560,8 @@ static struct dentry *proc_fd_lookup(struct inode *dir, struct dentry *dentry)
 		what.fd = (u32)fd;
 		mode |= file->f_mode & FMODE_READ ? 0500 : 0;
 		mode |= file->f_mode & FMODE_WRITE ? 0300 : 0;
-		inode = proc_new_inode(dentry->d_sb, &what, mode, pid_ino(what.pid, 0x1000 + (u32)fd));
+		inode = proc_new_inode(dentry->d_sb, &what, mode,
+				       pid_ino(what.pid, 0x1000 + (u32)fd));
 		if (inode)
 			own_by_task(inode, t);
 		fput(file);
@@ -605,7 +623,8 @@ static int proc_readdir(struct file *file, struct dir_context *ctx)
 	list_for_each_entry(de, &dir->subdir, siblings) {
 		if (pos++ < ctx->pos)
 			continue;
-		if (!dir_emit(ctx, de->name, (u32)strlen(de->name), de->ino, mode_to_dtype(de->mode)))
+		if (!dir_emit(ctx, de->name, (u32)strlen(de->name), de->ino,
+			      mode_to_dtype(de->mode)))
 			return 0;
 		ctx->pos++;
 	}
@@ -644,7 +663,8 @@ static int proc_pid_readdir(struct file *file, struct dir_context *ctx)
 		u32 i = (u32)(ctx->pos - 3);
 		const struct pid_entry *e = proc()->pid_entries[i];
 
-		if (!dir_emit(ctx, e->name, (u32)strlen(e->name), pid_ino(pid, 2 + i), mode_to_dtype(e->mode)))
+		if (!dir_emit(ctx, e->name, (u32)strlen(e->name), pid_ino(pid, 2 + i),
+			      mode_to_dtype(e->mode)))
 			return 0;
 		ctx->pos++;
 	}
@@ -683,14 +703,20 @@ static int proc_setattr(struct dentry *dentry, const struct iattr *attr)
 	return 0; /* O_TRUNC of a writable entry: nothing to cut */
 }
 
-static const struct inode_operations proc_file_iops = {.setattr = proc_setattr};
-static const struct inode_operations proc_dir_iops = {.lookup = proc_lookup, .setattr = proc_setattr};
-static const struct inode_operations proc_pid_dir_iops = {.lookup = proc_pid_lookup, .setattr = proc_setattr};
-static const struct inode_operations proc_fd_dir_iops = {
-	.lookup = proc_fd_lookup, .setattr = proc_setattr, .permission = proc_fd_permission};
-static const struct file_operations proc_dir_fops = {.llseek = generic_file_llseek, .iterate_shared = proc_readdir};
-static const struct file_operations proc_pid_dir_fops = {.llseek = generic_file_llseek, .iterate_shared = proc_pid_readdir};
-static const struct file_operations proc_fd_dir_fops = {.llseek = generic_file_llseek, .iterate_shared = proc_fd_readdir};
+static const struct inode_operations proc_file_iops = { .setattr = proc_setattr };
+static const struct inode_operations proc_dir_iops = { .lookup = proc_lookup,
+						       .setattr = proc_setattr };
+static const struct inode_operations proc_pid_dir_iops = { .lookup = proc_pid_lookup,
+							   .setattr = proc_setattr };
+static const struct inode_operations proc_fd_dir_iops = { .lookup = proc_fd_lookup,
+							  .setattr = proc_setattr,
+							  .permission = proc_fd_permission };
+static const struct file_operations proc_dir_fops = { .llseek = generic_file_llseek,
+						      .iterate_shared = proc_readdir };
+static const struct file_operations proc_pid_dir_fops = { .llseek = generic_file_llseek,
+							  .iterate_shared = proc_pid_readdir };
+static const struct file_operations proc_fd_dir_fops = { .llseek = generic_file_llseek,
+							 .iterate_shared = proc_fd_readdir };
 
 /* --- the file system --- */
 
@@ -702,19 +728,21 @@ static void proc_evict_inode(struct inode *inode)
 
 static int proc_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
-	*buf = (struct kstatfs){.f_type = PROC_SUPER_MAGIC,
-				.f_bsize = PAGE_SIZE,
-				.f_frsize = PAGE_SIZE,
-				.f_namelen = NAME_MAX,
-				.f_fsid = {(s32)dentry->d_sb->s_dev, 0}};
+	*buf = (struct kstatfs){ .f_type = PROC_SUPER_MAGIC,
+				 .f_bsize = PAGE_SIZE,
+				 .f_frsize = PAGE_SIZE,
+				 .f_namelen = NAME_MAX,
+				 .f_fsid = { (s32)dentry->d_sb->s_dev, 0 } };
 	return 0;
 }
 
-static const struct super_operations proc_super_operations = {.evict_inode = proc_evict_inode, .statfs = proc_statfs};
+static const struct super_operations proc_super_operations = { .evict_inode = proc_evict_inode,
+							       .statfs = proc_statfs };
 
-static struct super_block *proc_mount(const struct file_system_type *type, const char *dev_name, const char *options)
+static struct super_block *proc_mount(const struct file_system_type *type, const char *dev_name,
+				      const char *options)
 {
-	struct proc_inode what = {.kind = PROC_ENTRY, .de = proc()->root};
+	struct proc_inode what = { .kind = PROC_ENTRY, .de = proc()->root };
 	struct super_block *sb = sget_anon(type);
 	struct inode *inode;
 
@@ -735,7 +763,9 @@ static struct super_block *proc_mount(const struct file_system_type *type, const
 	return sb;
 }
 
-static const struct file_system_type proc_fs_type = {.name = "proc", .fs_flags = FS_NODEV, .mount = proc_mount};
+static const struct file_system_type proc_fs_type = { .name = "proc",
+						      .fs_flags = FS_NODEV,
+						      .mount = proc_mount };
 
 int proc_init(void)
 {
@@ -748,7 +778,10 @@ int proc_init(void)
 	p->root = alloc_entry("/", NULL, S_IFDIR | 0555);
 	if (!p->root)
 		return -ENOMEM;
-	if (!alloc_entry("self", NULL, S_IFLNK | 0777)) /* the link without a target: its text is made when it is read */
+	if (!alloc_entry(
+		    "self", NULL,
+		    S_IFLNK |
+			    0777)) /* the link without a target: its text is made when it is read */
 		return -ENOMEM;
 	err = register_filesystem(&proc_fs_type);
 	if (!err)

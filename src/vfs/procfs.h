@@ -3,8 +3,9 @@
 #define VFS_PROCFS_H
 
 /*
- * procfs: entries are registered, their text is made when they are opened and read at offset 0. Two registries: fixed entries below /proc
- * (proc_create...), and per-task entries that appear in every /proc/PID (proc_register_pid_entry). Higher floors add theirs at boot.
+ * procfs: entries are registered, their text is made when they are opened and read at offset 0. Two
+ * registries: fixed entries below /proc (proc_create...), and per-task entries that appear in every
+ * /proc/PID (proc_register_pid_entry). Higher floors add theirs at boot.
  */
 
 #include "lib/types.h"
@@ -19,15 +20,24 @@ typedef int proc_show_fn(struct seq_buf *m, void *data);
 /* A write of len bytes (kernel memory, at most a page): bytes used or -errno. */
 typedef s64 proc_write_fn(const char *buf, u64 len, void *data);
 
-/* parent NULL: /proc itself. Entries live as long as the machine. NULL: no memory, or the name is taken. mode 0: 0444. */
+/*
+ * parent NULL: /proc itself. Entries live as long as the machine. NULL: no memory, or the name is
+ * taken. mode 0: 0444.
+ */
 struct proc_dir_entry *proc_mkdir(const char *name, struct proc_dir_entry *parent);
-struct proc_dir_entry *proc_create_single_data(const char *name, u32 mode, struct proc_dir_entry *parent, proc_show_fn *show, void *data);
-struct proc_dir_entry *proc_create_rw(const char *name, u32 mode, struct proc_dir_entry *parent, proc_show_fn *show, proc_write_fn *write,
-				      void *data);
+struct proc_dir_entry *proc_create_single_data(const char *name, u32 mode,
+					       struct proc_dir_entry *parent, proc_show_fn *show,
+					       void *data);
+struct proc_dir_entry *proc_create_rw(const char *name, u32 mode, struct proc_dir_entry *parent,
+				      proc_show_fn *show, proc_write_fn *write, void *data);
 /* target is copied. */
-struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent, const char *target);
+struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent,
+				    const char *target);
 
-/* One entry of every /proc/PID. Exactly one of show and get_link is set. The structure is the caller's and permanent. */
+/*
+ * One entry of every /proc/PID. Exactly one of show and get_link is set. The structure is the
+ * caller's and permanent.
+ */
 struct pid_entry {
 	const char *name;
 	u32 mode; /* type and permissions: S_IFREG | 0444 */
@@ -40,12 +50,17 @@ struct pid_entry {
 /* Add e to every process directory, after those registered before. 0 or -ENOSPC. */
 int proc_register_pid_entry(const struct pid_entry *e);
 
-/* Signal sets for PID/status and PID/stat, bit n-1 for signal n; floor 8 fills vfs()->task_sigsets. */
+/*
+ * Signal sets for PID/status and PID/stat, bit n-1 for signal n; floor 8 fills vfs()->task_sigsets.
+ */
 struct task_sigsets {
 	u64 shared_pending, ignored, caught;
 };
 
-/* The file system, its generic entries (meminfo, stat, ...) and the per-task ones. Called by vfs_init. 0 or -ENOMEM. */
+/*
+ * The file system, its generic entries (meminfo, stat, ...) and the per-task ones. Called by
+ * vfs_init. 0 or -ENOMEM.
+ */
 int proc_init(void);
 /* Forget all entries; procfs is not mounted. */
 void proc_exit(void);

@@ -2,7 +2,8 @@
 /*
  * ramfs: a file system that is nothing but the dentry cache and the page cache.
  *
- * Called by the VFS through its operation tables; mounted as the root, as tmpfs, and as devtmpfs. Calls dcache, filemap and inode helpers.
+ * Called by the VFS through its operation tables; mounted as the root, as tmpfs, and as devtmpfs.
+ * Calls dcache, filemap and inode helpers.
  *
  *	mkdir /d; echo hi > /d/f; ln /d/f /d/g
  *
@@ -10,16 +11,18 @@
  *	  dentry "f" (pinned) -> inode 3  file  nlink 2  size 3, one page
  *	  dentry "g" (pinned) -> inode 3
  *
- * R1  Every name that exists has a dentry pinned by one count (DCACHE_PERSISTENT); removing the name drops that count. So a lookup that
- *     misses the dentry cache is the answer "no such name".
- * R2  nlink of a directory is 2 plus its subdirectories; of other objects the number of pinned dentries on it.
- * R3  i_size of a directory is 20 times its entries, as tmpfs says; readdir goes by d_seq, so entries made or removed meanwhile neither
- *     repeat nor hide others.
+ * R1  Every name that exists has a dentry pinned by one count (DCACHE_PERSISTENT); removing the
+ *     name drops that count. So a lookup that misses the dentry cache is the answer "no such name".
+ * R2  nlink of a directory is 2 plus its subdirectories; of other objects the number of pinned
+ *     dentries on it.
+ * R3  i_size of a directory is 20 times its entries, as tmpfs says; readdir goes by d_seq, so
+ *     entries made or removed meanwhile neither repeat nor hide others.
  * R4  A call that fails changes nothing: the inode is made first, the name last.
  *
- * Units: bytes. Owner: dentries own inodes. Locking: the caller holds i_rwsem of every directory that changes. Errors: -ENOMEM; the checks
- * (existence, permission, emptiness of rename targets) are vfs/namei.c's, emptiness of directories is judged here. Time: none of
- * its own. Source: Linux fs/ramfs, fs/libfs.c, mm/shmem.c (behaviour).
+ * Units: bytes. Owner: dentries own inodes. Locking: the caller holds i_rwsem of every directory
+ * that changes. Errors: -ENOMEM; the checks (existence, permission, emptiness of rename targets)
+ * are vfs/namei.c's, emptiness of directories is judged here. Time: none of its own. Source: Linux
+ * fs/ramfs, fs/libfs.c, mm/shmem.c (behaviour).
  */
 #include "vfs/ramfs.h"
 
@@ -31,9 +34,11 @@
 
 #define BOGO_DIRENT_SIZE 20
 
-static const struct inode_operations ramfs_dir_inode_operations, ramfs_file_inode_operations, ramfs_symlink_inode_operations;
+static const struct inode_operations ramfs_dir_inode_operations, ramfs_file_inode_operations,
+	ramfs_symlink_inode_operations;
 
-static struct inode *ramfs_get_inode(struct super_block *sb, const struct inode *dir, u32 mode, u32 rdev)
+static struct inode *ramfs_get_inode(struct super_block *sb, const struct inode *dir, u32 mode,
+				     u32 rdev)
 {
 	struct inode *inode = new_inode(sb);
 
@@ -178,7 +183,8 @@ static void ramfs_move_parent(struct inode *inode, struct inode *from, struct in
 }
 
 /* The dcache moves the names afterwards (vfs_rename). */
-static int ramfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new_dentry, u32 flags)
+static int ramfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+			struct dentry *new_dentry, u32 flags)
 {
 	struct inode *inode = old->d_inode, *target = new_dentry->d_inode;
 
@@ -203,7 +209,8 @@ static int ramfs_rename(struct inode *old_dir, struct dentry *old, struct inode 
 		old_dir->i_size -= BOGO_DIRENT_SIZE;
 		new_dir->i_size += BOGO_DIRENT_SIZE;
 	}
-	old_dir->i_mtime = old_dir->i_ctime = new_dir->i_mtime = new_dir->i_ctime = inode->i_ctime = current_time();
+	old_dir->i_mtime = old_dir->i_ctime = new_dir->i_mtime = new_dir->i_ctime = inode->i_ctime =
+		current_time();
 	return 0;
 }
 
@@ -222,7 +229,10 @@ static int ramfs_setattr(struct dentry *dentry, const struct iattr *attr)
 			inode->i_size = attr->ia_size;
 			truncate_inode_pages(&inode->i_data, DIV_ROUND_UP(size, PAGE_SIZE));
 		}
-		/* P2: what lay behind the (old or new) end in its page reads as zero when the file grows. */
+		/*
+		 * P2: what lay behind the (old or new) end in its page reads as zero when the file
+		 * grows.
+		 */
 		page = find_get_page(&inode->i_data, (u64)inode->i_size / PAGE_SIZE);
 		if (page) {
 			u64 offset = (u64)inode->i_size % PAGE_SIZE;
@@ -254,12 +264,16 @@ int dcache_readdir(struct file *file, struct dir_context *ctx)
 	for (;;) {
 		struct dentry *found = NULL;
 
-		/* i_rwsem keeps names in place; the lock keeps negative neighbours from going meanwhile. */
+		/*
+		 * i_rwsem keeps names in place; the lock keeps negative neighbours from going
+		 * meanwhile.
+		 */
 		spin_lock(&vfs()->dcache_lock);
 		for (at = at->next; at != &dir->d_subdirs; at = at->next) {
 			struct dentry *c = list_entry(at, struct dentry, d_child);
 
-			if (c->d_inode && (c->d_flags & DCACHE_HASHED) && (s64)c->d_seq + 2 >= ctx->pos) {
+			if (c->d_inode && (c->d_flags & DCACHE_HASHED) &&
+			    (s64)c->d_seq + 2 >= ctx->pos) {
 				found = dget(c);
 				break;
 			}
@@ -270,7 +284,8 @@ int dcache_readdir(struct file *file, struct dir_context *ctx)
 		if (!d)
 			return 0;
 		ctx->pos = (s64)d->d_seq + 2;
-		if (!dir_emit(ctx, d->d_name.name, d->d_name.len, d->d_inode->i_ino, mode_to_dtype(d->d_inode->i_mode))) {
+		if (!dir_emit(ctx, d->d_name.name, d->d_name.len, d->d_inode->i_ino,
+			      mode_to_dtype(d->d_inode->i_mode))) {
 			dput(d);
 			return 0;
 		}
@@ -294,7 +309,7 @@ static int ramfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 		.f_bavail = si.available,
 		.f_files = sb->nr_inodes + si.available,
 		.f_ffree = si.available,
-		.f_fsid = {(s32)sb->s_dev, 0},
+		.f_fsid = { (s32)sb->s_dev, 0 },
 	};
 	return 0;
 }
@@ -311,8 +326,8 @@ const struct file_operations ramfs_dir_operations = {
 	.iterate_shared = dcache_readdir,
 };
 
-static const struct inode_operations ramfs_file_inode_operations = {.setattr = ramfs_setattr};
-static const struct inode_operations ramfs_symlink_inode_operations = {.setattr = ramfs_setattr};
+static const struct inode_operations ramfs_file_inode_operations = { .setattr = ramfs_setattr };
+static const struct inode_operations ramfs_symlink_inode_operations = { .setattr = ramfs_setattr };
 
 static const struct inode_operations ramfs_dir_inode_operations = {
 	.lookup = ramfs_lookup,
@@ -327,9 +342,10 @@ static const struct inode_operations ramfs_dir_inode_operations = {
 	.setattr = ramfs_setattr,
 };
 
-static const struct super_operations ramfs_super_operations = {.statfs = ramfs_statfs};
+static const struct super_operations ramfs_super_operations = { .statfs = ramfs_statfs };
 
-static struct super_block *ramfs_mount(const struct file_system_type *type, const char *dev_name, const char *options)
+static struct super_block *ramfs_mount(const struct file_system_type *type, const char *dev_name,
+				       const char *options)
 {
 	struct super_block *sb = sget_anon(type);
 	u32 mode = type == &tmpfs_fs_type ? S_IFDIR | 01777 : S_IFDIR | 0755;
@@ -348,7 +364,15 @@ static struct super_block *ramfs_mount(const struct file_system_type *type, cons
 	return sb;
 }
 
-const struct file_system_type rootfs_fs_type = {.name = "rootfs", .fs_flags = FS_NODEV, .mount = ramfs_mount};
-const struct file_system_type ramfs_fs_type = {.name = "ramfs", .fs_flags = FS_NODEV, .mount = ramfs_mount};
-const struct file_system_type tmpfs_fs_type = {.name = "tmpfs", .fs_flags = FS_NODEV, .mount = ramfs_mount};
-const struct file_system_type devtmpfs_fs_type = {.name = "devtmpfs", .fs_flags = FS_NODEV, .mount = ramfs_mount};
+const struct file_system_type rootfs_fs_type = { .name = "rootfs",
+						 .fs_flags = FS_NODEV,
+						 .mount = ramfs_mount };
+const struct file_system_type ramfs_fs_type = { .name = "ramfs",
+						.fs_flags = FS_NODEV,
+						.mount = ramfs_mount };
+const struct file_system_type tmpfs_fs_type = { .name = "tmpfs",
+						.fs_flags = FS_NODEV,
+						.mount = ramfs_mount };
+const struct file_system_type devtmpfs_fs_type = { .name = "devtmpfs",
+						   .fs_flags = FS_NODEV,
+						   .mount = ramfs_mount };

@@ -2,7 +2,10 @@
 #ifndef VFS_RAMFS_H
 #define VFS_RAMFS_H
 
-/* ramfs: directories are pinned dentries, files are pages. Also mounted as tmpfs and, with device nodes in it, as devtmpfs. */
+/*
+ * ramfs: directories are pinned dentries, files are pages. Also mounted as tmpfs and, with device
+ * nodes in it, as devtmpfs.
+ */
 
 #include "vfs/fs.h"
 

@@ -7,14 +7,18 @@
  *	write(1, 0x7ffd10, 6):  fget(1) -> f_pos_lock (shared files only) -> vfs_write: FMODE_WRITE? access_ok? -> f_op->write_iter
  *	                        f_pos += 6 -> fput
  *
- * V1  f_pos changes only under f_pos_lock for files that have a position several users share, so concurrent appends through one
- *     open file neither overlap nor tear.
- * V2  A count above MAX_RW_COUNT is cut, one that is negative as a signed number is -EINVAL; a buffer outside user space is -EFAULT.
- * V3  An error after some bytes moved is the number of bytes; the error comes back with the next call.
- * V4  getdents64 builds its records in kernel memory and copies them out at the end, so no directory lock is held over a page fault.
+ * V1  f_pos changes only under f_pos_lock for files that have a position several users share, so
+ *     concurrent appends through one open file neither overlap nor tear.
+ * V2  A count above MAX_RW_COUNT is cut, one that is negative as a signed number is -EINVAL; a
+ *     buffer outside user space is -EFAULT.
+ * V3  An error after some bytes moved is the number of bytes; the error comes back with the next
+ *     call.
+ * V4  getdents64 builds its records in kernel memory and copies them out at the end, so no
+ *     directory lock is held over a page fault.
  *
- * Units: bytes. Owner: one file reference for the call. Locking: f_pos_lock outside i_rwsem. Errors: as the manual pages. Time:
- * COST_FILE_OP a call plus what the file charges. Source: Linux fs/read_write.c, fs/readdir.c, fs/ioctl.c (behaviour).
+ * Units: bytes. Owner: one file reference for the call. Locking: f_pos_lock outside i_rwsem.
+ * Errors: as the manual pages. Time: COST_FILE_OP a call plus what the file charges. Source: Linux
+ * fs/read_write.c, fs/readdir.c, fs/ioctl.c (behaviour).
  */
 #include "hw/cpu.h"
 #include "lib/string.h"
@@ -95,7 +99,8 @@ s64 generic_file_llseek(struct file *file, s64 offset, int whence)
 		index = (u64)offset / PAGE_SIZE;
 		if (whence == SEEK_DATA) {
 			spin_lock(&inode->i_data.i_pages_lock);
-			if (!xa_find(&inode->i_data.i_pages, &index, ((u64)size - 1) / PAGE_SIZE, XA_PRESENT))
+			if (!xa_find(&inode->i_data.i_pages, &index, ((u64)size - 1) / PAGE_SIZE,
+				     XA_PRESENT))
 				index = ~0ull;
 			spin_unlock(&inode->i_data.i_pages_lock);
 			if (index == ~0ull)
@@ -257,7 +262,9 @@ static struct iovec *import_iovec(u64 uiov, u64 vlen)
 		return ERR_PTR(-EFAULT);
 	}
 	for (u64 s = 0; s < vlen; s++) {
-		int err = (s64)iov[s].iov_len < 0 ? -EINVAL : !access_ok(iov[s].iov_base, iov[s].iov_len) ? -EFAULT : 0;
+		int err = (s64)iov[s].iov_len < 0		      ? -EINVAL :
+			  !access_ok(iov[s].iov_base, iov[s].iov_len) ? -EFAULT :
+									0;
 
 		if (err) {
 			kfree(iov);
@@ -367,7 +374,7 @@ static bool filldir64(struct dir_context *ctx, const char *name, u32 len, s64 po
 
 static s64 getdents64(struct file *file, u64 udirent, u32 count)
 {
-	struct getdents g = {.ctx = {.actor = filldir64}, .size = min(count, 32768u)};
+	struct getdents g = { .ctx = { .actor = filldir64 }, .size = min(count, 32768u) };
 	s64 start = file->f_pos, end;
 	s64 ret;
 
@@ -462,7 +469,8 @@ s64 ksys_sendfile(u32 out_fd, u32 in_fd, u64 uoffset, u64 count)
 	if (uoffset && get_user_u64(&user_pos, uoffset))
 		goto put;
 	pos = uoffset ? (s64)user_pos : in->f_pos;
-	ret = pos < 0 || (s64)count < 0 ? -EINVAL : sendfile_chunks(out, in, &pos, min(count, MAX_RW_COUNT));
+	ret = pos < 0 || (s64)count < 0 ? -EINVAL :
+					  sendfile_chunks(out, in, &pos, min(count, MAX_RW_COUNT));
 	if (!uoffset)
 		in->f_pos = pos;
 	else if (ret >= 0 && put_user_u64((u64)pos, uoffset))
@@ -511,7 +519,8 @@ s64 ksys_ioctl(u32 fd, u32 cmd, u64 arg)
 	case FIONBIO:
 		ret = get_user_u32(&on, arg) ? -EFAULT : 0;
 		if (!ret)
-			file->f_flags = on ? file->f_flags | O_NONBLOCK : file->f_flags & ~O_NONBLOCK;
+			file->f_flags = on ? file->f_flags | O_NONBLOCK :
+					     file->f_flags & ~O_NONBLOCK;
 		break;
 	default:
 		if (cmd == FIONREAD && S_ISREG(file->f_inode->i_mode))

@@ -2,7 +2,8 @@
 /*
  * poll and select: wait on many files at once.
  *
- * Called by the system call table. Calls each file's poll operation, wait queues, the high-resolution sleep.
+ * Called by the system call table. Calls each file's poll operation, wait queues, the
+ * high-resolution sleep.
  *
  *	poll({0, POLLIN}, {5, POLLIN|POLLOUT}), timeout 2 s
  *
@@ -10,12 +11,16 @@
  *	somebody writes to the pipe of fd 5: pollwake marks us triggered and wakes us
  *	round 2: ask again, entering nothing: fd 5 says POLLIN                              leave all queues, return 1
  *
- * Q1  Queues are entered before the first sleep and left before returning; an entry holds its file meanwhile, so the queue lives.
- * Q2  A wake-up between asking and sleeping is not lost: `triggered` is set by the waker and looked at after the state was set.
- * Q3  A descriptor that is not open is POLLNVAL for poll, -EBADF for select. POLLERR and POLLHUP are always reported by poll.
+ * Q1  Queues are entered before the first sleep and left before returning; an entry holds its file
+ *     meanwhile, so the queue lives.
+ * Q2  A wake-up between asking and sleeping is not lost: `triggered` is set by the waker and looked
+ *     at after the state was set.
+ * Q3  A descriptor that is not open is POLLNVAL for poll, -EBADF for select. POLLERR and POLLHUP
+ *     are always reported by poll.
  *
- * Units: timeouts in ns. Owner: the table is the caller's stack plus kmalloc'ed pages. Locking: the queues' own. Errors: -EINTR with a signal
- * pending, -ENOMEM. Time: each asked file's. Source: Linux fs/select.c (behaviour), poll(2), select(2).
+ * Units: timeouts in ns. Owner: the table is the caller's stack plus kmalloc'ed pages. Locking: the
+ * queues' own. Errors: -EINTR with a signal pending, -ENOMEM. Time: each asked file's. Source:
+ * Linux fs/select.c (behaviour), poll(2), select(2).
  */
 #include "vfs/poll.h"
 
@@ -64,7 +69,7 @@ static void enter_queue(struct file *filp, wait_queue_head_t *q, poll_table *p)
 		pwq->error = -ENOMEM;
 		return;
 	}
-	*e = (struct poll_entry){.next = pwq->entries, .filp = get_file(filp), .q = q, .pwq = pwq};
+	*e = (struct poll_entry){ .next = pwq->entries, .filp = get_file(filp), .q = q, .pwq = pwq };
 	pwq->entries = e;
 	init_waitqueue_func_entry(&e->wait, pollwake);
 	add_wait_queue(q, &e->wait);
@@ -72,7 +77,7 @@ static void enter_queue(struct file *filp, wait_queue_head_t *q, poll_table *p)
 
 static void poll_initwait(struct poll_wqueues *pwq)
 {
-	*pwq = (struct poll_wqueues){.pt = {._qproc = enter_queue}, .task = current};
+	*pwq = (struct poll_wqueues){ .pt = { ._qproc = enter_queue }, .task = current };
 }
 
 static void poll_freewait(struct poll_wqueues *pwq)
@@ -171,7 +176,7 @@ static bool wants(const u64 *set, u32 fd)
 /* Ask every file of the sets; results into res[3]. Bits set, or -EBADF. */
 static int select_round(u32 n, u64 *const in[3], u64 res[3][SELECT_WORDS], poll_table *pt)
 {
-	static const u32 sets[3] = {POLLIN_SET, POLLOUT_SET, POLLEX_SET};
+	static const u32 sets[3] = { POLLIN_SET, POLLOUT_SET, POLLEX_SET };
 	int count = 0;
 
 	memset(res, 0, 3 * SELECT_WORDS * sizeof(u64));
@@ -198,7 +203,7 @@ static int select_round(u32 n, u64 *const in[3], u64 res[3][SELECT_WORDS], poll_
 
 int do_select(u32 n, u64 *in, u64 *out, u64 *ex, u64 timeout_ns)
 {
-	u64 *const sets[3] = {in, out, ex};
+	u64 *const sets[3] = { in, out, ex };
 	u64 res[3][SELECT_WORDS];
 	struct poll_wqueues pwq;
 	u64 end = end_of(timeout_ns);
@@ -249,8 +254,8 @@ s64 ksys_poll(u64 ufds, u32 nfds, u64 timeout_ns)
 
 s64 ksys_select(int n, u64 uin, u64 uout, u64 uex, u64 timeout_ns)
 {
-	const u64 user[3] = {uin, uout, uex};
-	u64 sets[3][SELECT_WORDS] = {{0}};
+	const u64 user[3] = { uin, uout, uex };
+	u64 sets[3][SELECT_WORDS] = { { 0 } };
 	u64 bytes;
 	s64 ret;
 
@@ -261,7 +266,8 @@ s64 ksys_select(int n, u64 uin, u64 uout, u64 uex, u64 timeout_ns)
 	for (u32 s = 0; s < 3; s++)
 		if (user[s] && copy_from_user(sets[s], user[s], bytes))
 			return -EFAULT;
-	ret = do_select((u32)n, uin ? sets[0] : NULL, uout ? sets[1] : NULL, uex ? sets[2] : NULL, timeout_ns);
+	ret = do_select((u32)n, uin ? sets[0] : NULL, uout ? sets[1] : NULL, uex ? sets[2] : NULL,
+			timeout_ns);
 	for (u32 s = 0; ret >= 0 && s < 3; s++)
 		if (user[s] && copy_to_user(user[s], sets[s], bytes))
 			ret = -EFAULT;

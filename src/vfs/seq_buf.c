@@ -8,11 +8,14 @@
  *	... a text of 5,000 bytes: grown 1 -> 2 -> 4 -> 8 KiB, len 5,000
  *
  * S1  len <= size, and size is 0 or a power of two of at least 1 KiB.
- * S2  Once an allocation failed, error stays -ENOMEM and further prints do nothing: callers check once, at the end.
+ * S2  Once an allocation failed, error stays -ENOMEM and further prints do nothing: callers check
+ *     once, at the end.
  *
- * Linux prints into one page and starts over with a larger one; growing in place needs no second pass over things that may have changed.
+ * Linux prints into one page and starts over with a larger one; growing in place needs no second
+ * pass over things that may have changed.
  *
- * Units: bytes. Owner: the opener of the file. Locking: none, one user. Errors: sticky `error`. Time: the slab's. Source: fs/seq_file.c (use).
+ * Units: bytes. Owner: the opener of the file. Locking: none, one user. Errors: sticky `error`.
+ * Time: the slab's. Source: fs/seq_file.c (use).
  */
 #include "vfs/seq_buf.h"
 
@@ -24,7 +27,7 @@
 
 void seq_buf_init(struct seq_buf *m)
 {
-	*m = (struct seq_buf){0};
+	*m = (struct seq_buf){ 0 };
 }
 
 void seq_buf_free(struct seq_buf *m)

@@ -2,7 +2,10 @@
 #ifndef VFS_SEQ_BUF_H
 #define VFS_SEQ_BUF_H
 
-/* A text buffer that grows by kmalloc: what procfs show callbacks print into. An allocation that fails sets `error`; the text so far stays. */
+/*
+ * A text buffer that grows by kmalloc: what procfs show callbacks print into. An allocation that
+ * fails sets `error`; the text so far stays.
+ */
 
 #include "lib/compiler.h"
 #include "lib/types.h"
@@ -21,7 +24,10 @@ void seq_printf(struct seq_buf *m, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq_buf *m, const char *s);
 void seq_putc(struct seq_buf *m, char c);
 void seq_write(struct seq_buf *m, const void *data, u64 len);
-/* Pad with blanks up to column `width` counted from byte `start`, then one blank (as Linux's seq_pad around names). */
+/*
+ * Pad with blanks up to column `width` counted from byte `start`, then one blank (as Linux's
+ * seq_pad around names).
+ */
 void seq_pad_to(struct seq_buf *m, u64 start, u64 width);
 
 #endif

@@ -8,8 +8,9 @@
  *
  * X1  Every byte of a user record is written, the padding too.
  *
- * Units: sizes in bytes, blocks of 512 bytes. Owner: the caller's buffers (kernel memory). Locking: none; fields are read between two charges.
- * Errors: as stat(2). Time: the walk's. Source: Linux fs/stat.c (behaviour), stat(2), statx(2).
+ * Units: sizes in bytes, blocks of 512 bytes. Owner: the caller's buffers (kernel memory). Locking:
+ * none; fields are read between two charges. Errors: as stat(2). Time: the walk's. Source: Linux
+ * fs/stat.c (behaviour), stat(2), statx(2).
  */
 #include "vfs/stat.h"
 
@@ -42,7 +43,7 @@ void cp_new_stat(const struct kstat *stat, struct user_stat *out)
 
 static struct user_statx_timestamp statx_time(const struct timespec64 *t)
 {
-	return (struct user_statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (u32)t->tv_nsec};
+	return (struct user_statx_timestamp){ .tv_sec = t->tv_sec, .tv_nsec = (u32)t->tv_nsec };
 }
 
 void cp_statx(const struct kstat *stat, struct user_statx *out)
@@ -73,10 +74,13 @@ int vfs_fstatat(int dfd, const char *name, struct kstat *stat, u32 flags)
 	struct path path;
 	int err;
 
-	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+	if (flags &
+	    ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	err = filename_lookup(dfd, name,
-			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &path);
+			      (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				      (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			      &path);
 	if (err)
 		return err;
 	err = vfs_getattr(&path, stat);

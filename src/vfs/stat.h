@@ -3,8 +3,9 @@
 #define VFS_STAT_H
 
 /*
- * File modes and the attribute records: kstat inside the kernel, and the x86-64 user layouts of stat(2), statx(2) and statfs(2).
- * Source: Linux include/uapi/linux/stat.h, arch/x86/include/uapi/asm/stat.h, asm-generic/statfs.h (layouts only).
+ * File modes and the attribute records: kstat inside the kernel, and the x86-64 user layouts of
+ * stat(2), statx(2) and statfs(2). Source: Linux include/uapi/linux/stat.h,
+ * arch/x86/include/uapi/asm/stat.h, asm-generic/statfs.h (layouts only).
  */
 
 #include "lib/types.h"
@@ -31,13 +32,13 @@
 #define S_IALLUGO 07777u
 #define S_IXUGO 0111u
 
-#define S_ISLNK(m) (((m) & S_IFMT) == S_IFLNK)
-#define S_ISREG(m) (((m) & S_IFMT) == S_IFREG)
-#define S_ISDIR(m) (((m) & S_IFMT) == S_IFDIR)
-#define S_ISCHR(m) (((m) & S_IFMT) == S_IFCHR)
-#define S_ISBLK(m) (((m) & S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m) (((m) & S_IFMT) == S_IFIFO)
-#define S_ISSOCK(m) (((m) & S_IFMT) == S_IFSOCK)
+#define S_ISLNK(m) (((m)&S_IFMT) == S_IFLNK)
+#define S_ISREG(m) (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
+#define S_ISCHR(m) (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m) (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 
 #define DT_UNKNOWN 0u
 #define DT_FIFO 1u
@@ -53,10 +54,13 @@ static inline u8 mode_to_dtype(u32 mode)
 	return (u8)((mode & S_IFMT) >> 12);
 }
 
-/* Device numbers: 12-bit major, 20-bit minor inside the kernel; the split layout of stat(2) outside. */
+/*
+ * Device numbers: 12-bit major, 20-bit minor inside the kernel; the split layout of stat(2)
+ * outside.
+ */
 #define MKDEV(ma, mi) (((u32)(ma) << 20) | (u32)(mi))
 #define MAJOR(dev) ((u32)(dev) >> 20)
-#define MINOR(dev) ((u32)(dev) & 0xfffffu)
+#define MINOR(dev) ((u32)(dev)&0xfffffu)
 static inline u32 new_encode_dev(u32 dev)
 {
 	u32 ma = MAJOR(dev), mi = MINOR(dev);
@@ -80,8 +84,8 @@ struct kstat {
 	u32 dev, rdev; /* kernel form: MKDEV */
 	s64 size;      /* bytes */
 	struct timespec64 atime, mtime, ctime, btime;
-	u32 blksize;   /* bytes */
-	u64 blocks;    /* 512-byte units */
+	u32 blksize; /* bytes */
+	u64 blocks;  /* 512-byte units */
 	u64 mnt_id;
 };
 

@@ -2,22 +2,29 @@
 /*
  * File system types, super blocks, and the one mount tree.
  *
- * Called at boot, by mount(2) and umount(2), and by the path walk (follow_mount, follow_up). Calls a type's mount function.
+ * Called at boot, by mount(2) and umount(2), and by the path walk (follow_mount, follow_up). Calls
+ * a type's mount function.
  *
  *	mounts, in order:   1 rootfs on /        parent: itself
  *	                    2 devtmpfs on /dev   parent 1, mountpoint dentry "dev" of rootfs (DCACHE_MOUNTED)
  *	                    3 proc on /proc      parent 1
  *	walk "/dev/null":   rootfs "/" -> "dev" has DCACHE_MOUNTED -> search the list for (1, "dev") -> mount 2, its root -> "null"
  *
- * M1  A mount holds: its root dentry, one active use of the super block, its mountpoint dentry and a count of its parent mount.
- * M2  (parent, mountpoint) has at most one mount; mounting there again stacks on the root of the first.
- * M3  mnt_count is 1 for being in the tree (or being internal) plus one per child mount and path; a mount with more is busy for umount.
- * M4  Device numbers of super blocks are MKDEV(0, 1), MKDEV(0, 2), ... by mount order, never reused.
+ * M1  A mount holds: its root dentry, one active use of the super block, its mountpoint dentry and
+ *     a count of its parent mount.
+ * M2  (parent, mountpoint) has at most one mount; mounting there again stacks on the root of the
+ *     first.
+ * M3  mnt_count is 1 for being in the tree (or being internal) plus one per child mount and path; a
+ *     mount with more is busy for umount.
+ * M4  Device numbers of super blocks are MKDEV(0, 1), MKDEV(0, 2), ... by mount order, never
+ *     reused.
  *
- * The list is searched linearly: machines have a handful of mounts, and only dentries with DCACHE_MOUNTED are looked for.
+ * The list is searched linearly: machines have a handful of mounts, and only dentries with
+ * DCACHE_MOUNTED are looked for.
  *
- * Units: none. Owner: the tree by mnt_list. Locking: mount_lock for the list; nothing sleeps under it. Errors: as mount(2), umount2(2).
- * Time: none of its own. Source: Linux fs/namespace.c, fs/super.c (behaviour).
+ * Units: none. Owner: the tree by mnt_list. Locking: mount_lock for the list; nothing sleeps under
+ * it. Errors: as mount(2), umount2(2). Time: none of its own. Source: Linux fs/namespace.c,
+ * fs/super.c (behaviour).
  */
 #include "lib/string.h"
 #include "mm/alloc/slab.h"
@@ -83,7 +90,8 @@ void deactivate_super(struct super_block *sb)
 }
 
 /* A mount around a fresh super block of type, in no tree. */
-static struct vfsmount *alloc_mount(const struct file_system_type *type, const char *dev_name, const char *options)
+static struct vfsmount *alloc_mount(const struct file_system_type *type, const char *dev_name,
+				    const char *options)
 {
 	struct vfsmount *mnt = kmem_cache_zalloc(vfs()->mnt_cache, GFP_KERNEL);
 	struct super_block *sb;
@@ -136,7 +144,8 @@ static struct vfsmount *lookup_mnt(const struct path *path)
 
 	spin_lock(&vfs()->mount_lock);
 	list_for_each_entry(m, &vfs()->mounts, mnt_list) {
-		if (m->mnt_parent == path->mnt && m->mnt_mountpoint == path->dentry && m != path->mnt) {
+		if (m->mnt_parent == path->mnt && m->mnt_mountpoint == path->dentry &&
+		    m != path->mnt) {
 			found = mntget(m);
 			break;
 		}
@@ -168,14 +177,15 @@ bool follow_up(struct path *path)
 	mntget(parent);
 	mountpoint = dget(path->mnt->mnt_mountpoint);
 	path_put(path);
-	*path = (struct path){.mnt = parent, .dentry = mountpoint};
+	*path = (struct path){ .mnt = parent, .dentry = mountpoint };
 	return true;
 }
 
-int vfs_mount(const struct file_system_type *type, const char *dev_name, const char *options, u32 mnt_flags, const struct path *on)
+int vfs_mount(const struct file_system_type *type, const char *dev_name, const char *options,
+	      u32 mnt_flags, const struct path *on)
 {
 	struct vfs_root *v = vfs();
-	struct path at = {0};
+	struct path at = { 0 };
 	struct vfsmount *mnt;
 
 	if (!on && v->rootmnt)
@@ -219,7 +229,8 @@ static u32 mount_flags(u64 flags)
 	return f;
 }
 
-int do_mount(const char *dev_name, const char *dir, const char *type, u64 flags, const char *options)
+int do_mount(const char *dev_name, const char *dir, const char *type, u64 flags,
+	     const char *options)
 {
 	const struct file_system_type *fs;
 	struct path path;
@@ -236,7 +247,9 @@ int do_mount(const char *dev_name, const char *dir, const char *type, u64 flags,
 			path.mnt->mnt_flags = mount_flags(flags);
 	} else {
 		fs = type ? get_fs_type(type) : NULL;
-		err = fs ? vfs_mount(fs, dev_name, options, mount_flags(flags), &path) : type ? -ENODEV : -EINVAL;
+		err = fs   ? vfs_mount(fs, dev_name, options, mount_flags(flags), &path) :
+		      type ? -ENODEV :
+			     -EINVAL;
 	}
 	path_put(&path);
 	return err;
@@ -244,7 +257,7 @@ int do_mount(const char *dev_name, const char *dir, const char *type, u64 flags,
 
 void detach_mount(struct vfsmount *m)
 {
-	struct path at = {.mnt = m->mnt_parent, .dentry = m->mnt_mountpoint};
+	struct path at = { .mnt = m->mnt_parent, .dentry = m->mnt_mountpoint };
 
 	BUG_ON(m->mnt_count != 1);
 	spin_lock(&vfs()->mount_lock);
@@ -310,11 +323,11 @@ int vfs_statfs(const struct path *path, struct kstatfs *buf)
 
 static void show_mount(struct seq_buf *m, const struct vfsmount *mnt, char *buf)
 {
-	struct path at = {.mnt = (struct vfsmount *)mnt, .dentry = mnt->mnt_root};
+	struct path at = { .mnt = (struct vfsmount *)mnt, .dentry = mnt->mnt_root };
 	const char *name = d_path(&at, buf, PATH_MAX);
 
-	seq_printf(m, "%s %s %s %s", mnt->mnt_devname, IS_ERR(name) ? "?" : name, mnt->mnt_sb->s_type->name,
-		   mnt->mnt_flags & MNT_READONLY ? "ro" : "rw");
+	seq_printf(m, "%s %s %s %s", mnt->mnt_devname, IS_ERR(name) ? "?" : name,
+		   mnt->mnt_sb->s_type->name, mnt->mnt_flags & MNT_READONLY ? "ro" : "rw");
 	if (mnt->mnt_flags & MNT_NOSUID)
 		seq_puts(m, ",nosuid");
 	if (mnt->mnt_flags & MNT_NODEV)
@@ -340,9 +353,9 @@ void show_mounts(struct seq_buf *m)
 	while (mnt) {
 		show_mount(m, mnt, buf);
 		spin_lock(&v->mount_lock);
-		next = list_empty(&mnt->mnt_list) || list_is_last(&mnt->mnt_list, &v->mounts)
-			       ? NULL
-			       : mntget(list_next_entry(mnt, mnt_list));
+		next = list_empty(&mnt->mnt_list) || list_is_last(&mnt->mnt_list, &v->mounts) ?
+			       NULL :
+			       mntget(list_next_entry(mnt, mnt_list));
 		spin_unlock(&v->mount_lock);
 		mntput(mnt);
 		mnt = next;
@@ -353,5 +366,6 @@ void show_mounts(struct seq_buf *m)
 void show_filesystems(struct seq_buf *m)
 {
 	for (u32 i = 0; i < vfs()->nr_filesystems; i++)
-		seq_printf(m, "%s\t%s\n", vfs()->filesystems[i]->fs_flags & FS_NODEV ? "nodev" : "", vfs()->filesystems[i]->name);
+		seq_printf(m, "%s\t%s\n", vfs()->filesystems[i]->fs_flags & FS_NODEV ? "nodev" : "",
+			   vfs()->filesystems[i]->name);
 }

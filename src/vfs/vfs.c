@@ -2,18 +2,21 @@
 /*
  * The floor's beginning and end, and what it hands to the floors below.
  *
- * Called by boot (vfs_init), by tests and failed boots (vfs_exit). Calls everything in this folder once.
+ * Called by boot (vfs_init), by tests and failed boots (vfs_exit). Calls everything in this folder
+ * once.
  *
  *	caches -> types -> rootfs mounted on / -> cred, fs, files of the boot task -> devices -> /dev, /proc made and mounted
  *	       -> hooks: files as mappings see them (floor 5), fork/exec/exit of tasks (floor 4)
  *
  * J1  vfs_init either brings all of it up or nothing: vfs_exit undoes any prefix of it, in reverse.
- * J2  After vfs_exit no object of the floor is left in any cache; a cache that is not empty is a leak and is reported.
- * J3  A child task has fs, files and cred of its own, or a reference to its parent's, before anybody can see it; a failure later in fork
- *     takes them back.
+ * J2  After vfs_exit no object of the floor is left in any cache; a cache that is not empty is a
+ *     leak and is reported.
+ * J3  A child task has fs, files and cred of its own, or a reference to its parent's, before
+ *     anybody can see it; a failure later in fork takes them back.
  *
- * Units: none. Owner: vfs_root is boot memory. Locking: boot is single. Errors: -ENOMEM mostly. Time: none of its own.
- * Source: Linux init/main.c, fs/dcache.c vfs_caches_init, kernel/fork.c copy_fs, copy_files, copy_creds (behaviour).
+ * Units: none. Owner: vfs_root is boot memory. Locking: boot is single. Errors: -ENOMEM mostly.
+ * Time: none of its own. Source: Linux init/main.c, fs/dcache.c vfs_caches_init, kernel/fork.c
+ * copy_fs, copy_files, copy_creds (behaviour).
  */
 #include "vfs/vfs.h"
 
@@ -67,7 +70,8 @@ static int mapping_mmap(struct file *file, struct vm_area_struct *vma)
 	return file->f_op->mmap(file, vma);
 }
 
-static void mapping_describe(struct file *file, char *buf, size_t size, u32 *major, u32 *minor, u64 *ino)
+static void mapping_describe(struct file *file, char *buf, size_t size, u32 *major, u32 *minor,
+			     u64 *ino)
 {
 	char *page = kmalloc(PATH_MAX, GFP_KERNEL);
 	const char *name = page ? d_path(&file->f_path, page, PATH_MAX) : ERR_PTR(-ENOMEM);
@@ -198,18 +202,19 @@ static int make_caches(struct vfs_root *v)
 		const char *name;
 		u32 size, flags;
 	} caches[] = {
-		{&v->dentry_cache, "dentry", sizeof(struct dentry), SLAB_RECLAIM_ACCOUNT},
-		{&v->inode_cache, "inode_cache", sizeof(struct inode), SLAB_RECLAIM_ACCOUNT},
-		{&v->file_cache, "filp", sizeof(struct file), SLAB_HWCACHE_ALIGN},
-		{&v->files_cache, "files_cache", sizeof(struct files_struct), 0},
-		{&v->fs_cache, "fs_cache", sizeof(struct fs_struct), 0},
-		{&v->cred_cache, "cred_jar", sizeof(struct cred), 0},
-		{&v->mnt_cache, "mnt_cache", sizeof(struct vfsmount), 0},
-		{&v->sb_cache, "super_block", sizeof(struct super_block), 0},
+		{ &v->dentry_cache, "dentry", sizeof(struct dentry), SLAB_RECLAIM_ACCOUNT },
+		{ &v->inode_cache, "inode_cache", sizeof(struct inode), SLAB_RECLAIM_ACCOUNT },
+		{ &v->file_cache, "filp", sizeof(struct file), SLAB_HWCACHE_ALIGN },
+		{ &v->files_cache, "files_cache", sizeof(struct files_struct), 0 },
+		{ &v->fs_cache, "fs_cache", sizeof(struct fs_struct), 0 },
+		{ &v->cred_cache, "cred_jar", sizeof(struct cred), 0 },
+		{ &v->mnt_cache, "mnt_cache", sizeof(struct vfsmount), 0 },
+		{ &v->sb_cache, "super_block", sizeof(struct super_block), 0 },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(caches); i++) {
-		*caches[i].cache = kmem_cache_create(caches[i].name, caches[i].size, 0, caches[i].flags, NULL);
+		*caches[i].cache =
+			kmem_cache_create(caches[i].name, caches[i].size, 0, caches[i].flags, NULL);
 		if (!*caches[i].cache)
 			return -ENOMEM;
 	}
@@ -218,7 +223,8 @@ static int make_caches(struct vfs_root *v)
 
 static const struct file_system_type *const *known_types(u32 *nr)
 {
-	static const struct file_system_type *const types[] = {&rootfs_fs_type, &ramfs_fs_type, &tmpfs_fs_type, &devtmpfs_fs_type};
+	static const struct file_system_type *const types[] = { &rootfs_fs_type, &ramfs_fs_type,
+								&tmpfs_fs_type, &devtmpfs_fs_type };
 
 	*nr = ARRAY_SIZE(types);
 	return types;
@@ -231,7 +237,8 @@ static int boot_task(struct vfs_root *v)
 	if (!v->init_cred)
 		return -ENOMEM;
 	v->init_cred->usage = 1;
-	v->init_cred->cap_permitted = v->init_cred->cap_effective = v->init_cred->cap_bset = CAP_FULL_SET;
+	v->init_cred->cap_permitted = v->init_cred->cap_effective = v->init_cred->cap_bset =
+		CAP_FULL_SET;
 	current->cred = get_cred(v->init_cred);
 	return 0;
 }
@@ -255,10 +262,10 @@ static int mount_at(const char *type, const char *dir)
 static int make_links(void)
 {
 	static const char *const links[][2] = {
-		{"/proc/self/fd", "/dev/fd"},
-		{"/proc/self/fd/0", "/dev/stdin"},
-		{"/proc/self/fd/1", "/dev/stdout"},
-		{"/proc/self/fd/2", "/dev/stderr"},
+		{ "/proc/self/fd", "/dev/fd" },
+		{ "/proc/self/fd/0", "/dev/stdin" },
+		{ "/proc/self/fd/1", "/dev/stdout" },
+		{ "/proc/self/fd/2", "/dev/stderr" },
 	};
 	int err = 0;
 
@@ -334,8 +341,9 @@ int vfs_init(struct kernel *k)
 int vfs_exit(struct kernel *k)
 {
 	struct vfs_root *v = k->vfs;
-	struct kmem_cache *caches[] = {v->sb_cache, v->mnt_cache, v->fs_cache, v->files_cache,
-				       v->file_cache, v->inode_cache, v->dentry_cache, v->cred_cache};
+	struct kmem_cache *caches[] = { v->sb_cache,	 v->mnt_cache,	v->fs_cache,
+					v->files_cache,	 v->file_cache, v->inode_cache,
+					v->dentry_cache, v->cred_cache };
 	int err = 0;
 
 	vfs_drop(current);

@@ -21,7 +21,8 @@ struct chrdev;
 #define VFS_DCACHE_BUCKETS 16384u
 
 struct vfs_root {
-	struct kmem_cache *dentry_cache, *inode_cache, *file_cache, *files_cache, *fs_cache, *cred_cache, *mnt_cache, *sb_cache;
+	struct kmem_cache *dentry_cache, *inode_cache, *file_cache, *files_cache, *fs_cache,
+		*cred_cache, *mnt_cache, *sb_cache;
 	const struct file_system_type *filesystems[VFS_MAX_FILESYSTEMS];
 	u32 nr_filesystems;
 
@@ -42,20 +43,26 @@ struct vfs_root {
 	struct cred *init_cred; /* root's, held for ever */
 	struct console *console;
 	struct proc_root *proc;
-	void (*task_sigsets)(struct task_struct *t, struct task_sigsets *sets); /* floor 8; NULL: nothing pending or handled */
-	struct chrdev *chrdevs; /* by registration */
+	void (*task_sigsets)(
+		struct task_struct *t,
+		struct task_sigsets *sets); /* floor 8; NULL: nothing pending or handled */
+	struct chrdev *chrdevs;		    /* by registration */
 	u32 nr_chrdevs;
 	const struct file_operations *fifo_fops; /* floor 7 fills it: FIFOs */
-	struct prng random;	/* /dev/urandom's stream */
+	struct prng random;			 /* /dev/urandom's stream */
 };
 
 /*
- * Bring the floor up: caches, ramfs root mounted, devices and procfs registered, /dev (devtmpfs) and /proc made and mounted, task hooks
- * for files, fs and cred registered; the calling task (boot task) gets root's cred, an fs_struct at the new root and an empty fd
- * table. After mm_init, on a machine stack with current valid and able to sleep. 0 or -errno with everything undone.
+ * Bring the floor up: caches, ramfs root mounted, devices and procfs registered, /dev (devtmpfs)
+ * and /proc made and mounted, task hooks for files, fs and cred registered; the calling task (boot
+ * task) gets root's cred, an fs_struct at the new root and an empty fd table. After mm_init, on a
+ * machine stack with current valid and able to sleep. 0 or -errno with everything undone.
  */
 int vfs_init(struct kernel *k);
-/* Take everything down again: a failed boot, tests. 0, or -EBUSY when something was still in use (and so is leaked). */
+/*
+ * Take everything down again: a failed boot, tests. 0, or -EBUSY when something was still in use
+ * (and so is leaked).
+ */
 int vfs_exit(struct kernel *k);
 
 /* The running machine's. Machine stacks only. */

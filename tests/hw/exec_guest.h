@@ -3,10 +3,12 @@
 #define TESTS_HW_EXEC_GUEST_H
 
 /*
- * A guest small enough to see through: one or more CPUs, page tables built by hand, code from byte arrays.
+ * A guest small enough to see through: one or more CPUs, page tables built by hand, code from byte
+ * arrays.
  *
  *	physical: 0x100000.. page tables    0x400000.. what guest_map hands out
- *	linear:   CODE 0x401000 (4 pages, user, executable)   DATA 0x601000 (4 pages, user, writable)   STACK top 0x7ffffff0e000 (4 pages)
+ *	linear:   CODE 0x401000 (4 pages, user, executable)   DATA 0x601000 (4 pages, user,
+ *	writable)   STACK top 0x7ffffff0e000 (4 pages)
  *	          KCODE 0xffffffff80001000 (2 pages, supervisor)  KDATA 0xffffffff80010000 (4 pages)
  *
  * All functions are static: a test includes this header and sees no others.
@@ -77,7 +79,9 @@ static inline void *guest_ptr(struct guest *g, u64 va)
 {
 	u64 *e = guest_entry(g, va, false);
 
-	return e && (*e & PTE_P) ? (u8 *)phys_to_host(g->m, *e & PTE_ADDR) + (va & (PAGE_SIZE - 1)) : NULL;
+	return e && (*e & PTE_P) ?
+		       (u8 *)phys_to_host(g->m, *e & PTE_ADDR) + (va & (PAGE_SIZE - 1)) :
+		       NULL;
 }
 
 static inline void guest_write(struct guest *g, u64 va, const void *p, size_t n)
@@ -94,7 +98,9 @@ static inline void guest_write(struct guest *g, u64 va, const void *p, size_t n)
 
 static inline void guest_create(struct guest *g, const char *profile, unsigned cpus)
 {
-	struct machine_config cfg = { .nr_cpus = cpus, .ram_bytes = 64 << 20, .seed = 1, .costs = cost_profile(profile) };
+	struct machine_config cfg = {
+		.nr_cpus = cpus, .ram_bytes = 64 << 20, .seed = 1, .costs = cost_profile(profile)
+	};
 	unsigned n;
 
 	memset(g, 0, sizeof(*g));

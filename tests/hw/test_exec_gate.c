@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu_run: interrupts at exact instructions, exceptions and system calls into native gates, HLT, the shadow of STI.
+ * cpu_run: interrupts at exact instructions, exceptions and system calls into native gates, HLT,
+ * the shadow of STI.
  *
- * The guest has a GDT, an IDT and a TSS in its own memory; every handler is a native gate at gate_base + vector * 16.
+ * The guest has a GDT, an IDT and a TSS in its own memory; every handler is a native gate at
+ * gate_base + vector * 16.
  */
 #include "exec_guest.h"
 
@@ -36,7 +38,8 @@ static void take_note(struct cpu *cpu, unsigned vector, u64 rip, u64 error)
 	struct log *l = log_of(cpu);
 
 	if (l->n < ARRAY_SIZE(l->note))
-		l->note[l->n++] = (struct note){ cpu->icount, cpu->now, rip, cpu->r[RAX], error, vector };
+		l->note[l->n++] =
+			(struct note){ cpu->icount, cpu->now, rip, cpu->r[RAX], error, vector };
 }
 
 static void leave_by_iret(struct cpu *cpu)
@@ -113,7 +116,8 @@ static void lay_tables(struct guest *g)
 	gate_register(m, VEC_PF, pf_gate, "pf");
 	gate_register(m, TIMER, timer_gate, "timer");
 	gate_register(m, SYSCALL_GATE, syscall_gate, "syscall");
-	put64(g, TABLES + 0x10, 0x00af9b000000ffffull); /* kernel code, kernel data, user data, user code */
+	put64(g, TABLES + 0x10,
+	      0x00af9b000000ffffull); /* kernel code, kernel data, user data, user code */
 	put64(g, TABLES + 0x18, 0x00cf93000000ffffull);
 	put64(g, TABLES + 0x28, 0x00cff3000000ffffull);
 	put64(g, TABLES + 0x30, 0x00affb000000ffffull);
@@ -121,12 +125,15 @@ static void lay_tables(struct guest *g)
 	for (v = 0; v < 256; v++) {
 		u64 at = GATES + v * GATE_STRIDE;
 
-		put64(g, IDT + v * 16, (at & 0xffff) | 0x10ull << 16 | 0x8e00ull << 32 | (at >> 16 & 0xffff) << 48);
+		put64(g, IDT + v * 16,
+		      (at & 0xffff) | 0x10ull << 16 | 0x8e00ull << 32 | (at >> 16 & 0xffff) << 48);
 		put64(g, IDT + v * 16 + 8, at >> 32);
 	}
 	cpu->gdtr = (struct desc_table){ .base = TABLES, .limit = 0x7f };
 	cpu->idtr = (struct desc_table){ .base = IDT, .limit = 0xfff };
-	cpu->tr = (struct segment){ .sel = 0x40, .attr = 0x8b, .limit = 0x67, .base = TABLES + 0x100 };
+	cpu->tr = (struct segment){
+		.sel = 0x40, .attr = 0x8b, .limit = 0x67, .base = TABLES + 0x100
+	};
 	cpu->lstar = GATES + SYSCALL_GATE * GATE_STRIDE;
 	cpu->star = 0x0023001000000000ull;
 	cpu->sfmask = FLAG_IF | FLAG_TF;
@@ -145,7 +152,10 @@ static void run_until_noted(void *arg)
 		cpu_run(this_cpu());
 }
 
-/* A machine that will run code at CPL cpl; the caller sets more and calls machine_call(run_until_noted). */
+/*
+ * A machine that will run code at CPL cpl; the caller sets more and calls
+ * machine_call(run_until_noted).
+ */
 static void prepare(struct log *l, const char *profile, const u8 *code, size_t n, u8 cpl)
 {
 	memset(l, 0, sizeof(*l));
@@ -158,8 +168,10 @@ static void prepare(struct log *l, const char *profile, const u8 *code, size_t n
 	guest_reset(&l->g, cpl ? CODE : KCODE, cpl);
 	l->g.cpu->r[RSP] = cpl ? STACK_TOP - 256 : KSTACK_TOP - 256;
 	if (cpl) {
-		l->g.cpu->seg[SEG_CS] = (struct segment){ .sel = 0x33, .attr = 0xa0fb, .limit = 0xffffffff };
-		l->g.cpu->seg[SEG_SS] = (struct segment){ .sel = 0x2b, .attr = 0xc0f3, .limit = 0xffffffff };
+		l->g.cpu->seg[SEG_CS] =
+			(struct segment){ .sel = 0x33, .attr = 0xa0fb, .limit = 0xffffffff };
+		l->g.cpu->seg[SEG_SS] =
+			(struct segment){ .sel = 0x2b, .attr = 0xc0f3, .limit = 0xffffffff };
 	}
 }
 
@@ -169,10 +181,13 @@ static void run_noted(struct log *l, unsigned most)
 	assert_int_equal(machine_call(l->g.m, run_until_noted, l), 0);
 }
 
-/* 1: inc %rax; add %rax,(%rdx); dec %rcx; jne 1b; mov $1000,%ecx; rep lodsb (RSI = DATA); mov $7,%ecx; jmp 1b */
+/*
+ * 1: inc %rax; add %rax,(%rdx); dec %rcx; jne 1b; mov $1000,%ecx; rep lodsb (RSI = DATA); mov
+ * $7,%ecx; jmp 1b
+ */
 static const u8 busy_code[] = {
-	0x48, 0xff, 0xc0, 0x48, 0x01, 0x02, 0x48, 0xff, 0xc9, 0x75, 0xf5, 0xbe, 0x00, 0x10, 0x60, 0x00,
-	0xb9, 0xe8, 0x03, 0x00, 0x00, 0xf3, 0xac, 0xb9, 0x07, 0x00, 0x00, 0x00, 0xeb, 0xe2,
+	0x48, 0xff, 0xc0, 0x48, 0x01, 0x02, 0x48, 0xff, 0xc9, 0x75, 0xf5, 0xbe, 0x00, 0x10, 0x60,
+	0x00, 0xb9, 0xe8, 0x03, 0x00, 0x00, 0xf3, 0xac, 0xb9, 0x07, 0x00, 0x00, 0x00, 0xeb, 0xe2,
 };
 
 static void run_timer(struct log *l, const char *profile, u64 pool_bytes)
@@ -229,7 +244,8 @@ static void interrupt_comes_at_the_first_instruction_at_or_after_its_time(void *
 static void system_calls_and_faults_enter_gates_and_return(void **state)
 {
 	/* mov $7,%eax; syscall; add $1,%eax; ud2; mov (%rbx),%ecx; jmp to the top */
-	static const u8 code[] = { 0xb8, 7, 0, 0, 0, 0x0f, 0x05, 0x83, 0xc0, 0x01, 0x0f, 0x0b, 0x8b, 0x0b, 0xeb, 0xf0 };
+	static const u8 code[] = { 0xb8, 7,    0,    0,	   0,	 0x0f, 0x05, 0x83,
+				   0xc0, 0x01, 0x0f, 0x0b, 0x8b, 0x0b, 0xeb, 0xf0 };
 	static struct log l;
 
 	(void)state;
@@ -250,7 +266,8 @@ static void system_calls_and_faults_enter_gates_and_return(void **state)
 	assert_int_equal(l.note[2].error, PF_U);
 	assert_int_equal(l.note[2].icount, 3);
 	assert_int_equal(l.note[3].vector, SYSCALL_GATE);
-	assert_int_equal(l.note[3].icount, 3 + 1 + 1 + 2); /* the load again, the jump, mov and syscall */
+	assert_int_equal(l.note[3].icount,
+			 3 + 1 + 1 + 2); /* the load again, the jump, mov and syscall */
 	guest_destroy(&l.g);
 }
 

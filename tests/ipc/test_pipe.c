@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes: the ring against a plain queue, sleepers on one and two CPUs, broken ends, whole writes, FIFOs, poll. */
+/*
+ * Pipes: the ring against a plain queue, sleepers on one and two CPUs, broken ends, whole writes,
+ * FIFOs, poll.
+ */
 #include "vfs/vfs_fixture.h"
 
 #include "ipc/pipe.h"
@@ -97,7 +100,8 @@ static void random_ring(void *arg)
 	CHECK(q && create_pipe_files(f, O_NONBLOCK) == 0);
 	prng_seed(&q->rng, this_machine()->cfg.seed, 5);
 	for (int step = 0; step < 8000; step++) {
-		u64 n = prng_below(&q->rng, 4) ? prng_below(&q->rng, 700) : prng_below(&q->rng, sizeof(q->buf));
+		u64 n = prng_below(&q->rng, 4) ? prng_below(&q->rng, 700) :
+						 prng_below(&q->rng, sizeof(q->buf));
 		s64 pos = 0, ret;
 
 		if (prng_below(&q->rng, 2)) {
@@ -107,7 +111,8 @@ static void random_ring(void *arg)
 			if (n && n <= PIPE_BUF)
 				CHECK(ret == -EAGAIN || ret == (s64)n); /* B3 */
 			if (ret < (s64)n) /* full, but for what does not merge */
-				CHECK(ring_of(f[1])->head - ring_of(f[1])->tail == ring_of(f[1])->ring_size);
+				CHECK(ring_of(f[1])->head - ring_of(f[1])->tail ==
+				      ring_of(f[1])->ring_size);
 			if (ret > 0) {
 				memcpy(q->bytes + q->len, q->buf, (u64)ret);
 				q->len += (u64)ret;
@@ -125,7 +130,8 @@ static void random_ring(void *arg)
 			}
 		}
 		if (step % 200 == 199) { /* F_SETPIPE_SZ keeps the bytes or refuses */
-			u32 slots = 1u << prng_below(&q->rng, 7), used = ring_of(f[0])->head - ring_of(f[0])->tail;
+			u32 slots = 1u << prng_below(&q->rng, 7),
+			    used = ring_of(f[0])->head - ring_of(f[0])->tail;
 
 			ret = f[0]->f_op->fcntl(f[0], F_SETPIPE_SZ, slots * PAGE_SIZE);
 			CHECK(ret == (slots < used ? -EBUSY : (s64)(slots * PAGE_SIZE)));
@@ -170,7 +176,8 @@ static void small_writes(void *arg)
 	CHECK(kernel_write(f[1], page, PAGE_SIZE - 30, &pos) == PAGE_SIZE - 30);
 	CHECK(ring_of(f[0])->head == 1 && pipe_bytes(ring_of(f[0])) == PAGE_SIZE);
 	CHECK(kernel_write(f[1], page, 1, &pos) == 1 && ring_of(f[0])->head == 2);
-	CHECK(kernel_write(f[1], page, PAGE_SIZE, &pos) == PAGE_SIZE && ring_of(f[0])->head == 3); /* would not fit whole */
+	CHECK(kernel_write(f[1], page, PAGE_SIZE, &pos) == PAGE_SIZE &&
+	      ring_of(f[0])->head == 3); /* would not fit whole */
 	CHECK(vfs_poll(f[1], NULL) == (POLLOUT | POLLWRNORM));
 	fput(f[0]);
 	CHECK(vfs_poll(f[1], NULL) == (POLLOUT | POLLWRNORM | POLLERR));
@@ -205,19 +212,23 @@ static void pipe_descriptors(void *arg)
 
 	(void)arg;
 	CHECK(do_pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0 && fds[0] == 0 && fds[1] == 1);
-	CHECK(do_fcntl(0, F_GETFD, 0) == FD_CLOEXEC && do_fcntl(0, F_GETFL, 0) == (O_RDONLY | O_NONBLOCK) &&
+	CHECK(do_fcntl(0, F_GETFD, 0) == FD_CLOEXEC &&
+	      do_fcntl(0, F_GETFL, 0) == (O_RDONLY | O_NONBLOCK) &&
 	      do_fcntl(1, F_GETFL, 0) == (O_WRONLY | O_NONBLOCK));
 	CHECK(user_write(buf, 0x6f6c6c6568) == 0 && ksys_write(1, buf, 5) == 5);
-	CHECK(ksys_ioctl(0, FIONREAD, buf + 64) == 0 && user_read(buf + 64, &v) == 0 && (u32)v == 5);
+	CHECK(ksys_ioctl(0, FIONREAD, buf + 64) == 0 && user_read(buf + 64, &v) == 0 &&
+	      (u32)v == 5);
 	CHECK(ksys_read(0, buf + 8, 100) == 5 && user_read(buf + 8, &v) == 0 && v == 0x6f6c6c6568);
 	CHECK(ksys_read(0, buf, 1) == -EAGAIN);
 	/* Faulting buffers move what they can and keep the rest. */
-	CHECK(ksys_write(1, buf + PAGE_SIZE - 8, 16) == -EFAULT); /* a small write is whole or nothing */
+	CHECK(ksys_write(1, buf + PAGE_SIZE - 8, 16) ==
+	      -EFAULT); /* a small write is whole or nothing */
 	CHECK(ksys_write(1, buf, 100) == 100);
 	CHECK(ksys_read(0, buf + PAGE_SIZE - 8, 50) == 8);
 	CHECK(ksys_read(0, buf, 200) == 92);
 	CHECK(ksys_lseek(0, 0, SEEK_CUR) == -ESPIPE && ksys_pread64(0, buf, 1, 0) == -ESPIPE);
-	CHECK(do_fcntl(0, F_GETPIPE_SZ, 0) == 65536 && do_fcntl(1, F_SETPIPE_SZ, 5000) == 8192 && do_fcntl(0, F_GETPIPE_SZ, 0) == 8192);
+	CHECK(do_fcntl(0, F_GETPIPE_SZ, 0) == 65536 && do_fcntl(1, F_SETPIPE_SZ, 5000) == 8192 &&
+	      do_fcntl(0, F_GETPIPE_SZ, 0) == 8192);
 	f = fget(0);
 	snprintf(expected, sizeof(expected), "pipe:[%llu]", (unsigned long long)f->f_inode->i_ino);
 	CHECK(!strcmp(d_path(&f->f_path, text, sizeof(text)), expected));
@@ -454,7 +465,8 @@ static int crowd_reader(void *arg)
 
 	while (read_all(c->f[0], rec, 4) == 4) {
 		memcpy(&len, rec, 2);
-		if (len < 4 || len > RECORD_MAX || rec[2] >= WRITERS || read_all(c->f[0], rec + 4, len - 4u) != len - 4) {
+		if (len < 4 || len > RECORD_MAX || rec[2] >= WRITERS ||
+		    read_all(c->f[0], rec + 4, len - 4u) != len - 4) {
 			c->bad++;
 			break;
 		}
@@ -591,12 +603,13 @@ static int poller(void *arg)
 	current->files = files_alloc();
 	s->t0 = ktime_get();
 	fd_install((u32)get_unused_fd_flags(0, 0), get_file(s->f[0]));
-	s->results[0] = do_poll(&p, 1, 10 * NSEC_PER_MSEC);  /* nothing yet */
+	s->results[0] = do_poll(&p, 1, 10 * NSEC_PER_MSEC); /* nothing yet */
 	s->t1 = ktime_get();
 	s->results[1] = do_poll(&p, 1, ~0ull);
 	s->results[2] = p.revents;
 	s->results[3] = kernel_read(s->f[0], buf, 8, &pos);
-	s->results[4] = do_select(1, &in, NULL, NULL, ~0ull); /* the writer leaves: end of file is readable */
+	s->results[4] = do_select(1, &in, NULL, NULL,
+				  ~0ull); /* the writer leaves: end of file is readable */
 	s->results[5] = (s64)in;
 	s->results[6] = do_poll(&p, 1, 0);
 	s->results[7] = p.revents;
@@ -658,7 +671,8 @@ static int blocked_writer(void *arg)
 	u8 *big = kzalloc(200000, GFP_KERNEL);
 	s64 pos = 0;
 
-	s->results[0] = big ? kernel_write(s->f[1], big, 200000, &pos) : 0; /* the ring holds 65,536 */
+	s->results[0] = big ? kernel_write(s->f[1], big, 200000, &pos) :
+			      0; /* the ring holds 65,536 */
 	s->results[1] = ((struct sigcount *)kern()->hooks.console_arg)->sigpipe;
 	kfree(big);
 	fput(s->f[1]);

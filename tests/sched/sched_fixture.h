@@ -3,9 +3,9 @@
 #define TESTS_SCHED_FIXTURE_H
 
 /*
- * kernel_fixture.h with interrupts, time and the scheduler on top, on page tables just good enough for the kernel: a direct map of 1 GiB
- * pages and the gates. Bodies run by sched_call() may create and wake, not block; what blocks is a kernel thread, and the machine runs by
- * sched_run_ns().
+ * kernel_fixture.h with interrupts, time and the scheduler on top, on page tables just good enough
+ * for the kernel: a direct map of 1 GiB pages and the gates. Bodies run by sched_call() may create
+ * and wake, not block; what blocks is a kernel thread, and the machine runs by sched_run_ns().
  */
 
 #include "kernel_fixture.h"
@@ -27,7 +27,9 @@ static inline u64 *sf_table(void)
 	return t;
 }
 
-/* The physical address of a PML4 that maps [0, phys_end) at DIRECT_MAP_BASE and two pages of gates. */
+/*
+ * The physical address of a PML4 that maps [0, phys_end) at DIRECT_MAP_BASE and two pages of gates.
+ */
 static inline u64 sf_page_tables(struct machine *m)
 {
 	u64 *pml4 = sf_table(), *direct = sf_table(), *image = sf_table(), *pd = sf_table(),
@@ -77,7 +79,10 @@ static inline void sched_fixture_config(struct fixture *f, const struct machine_
 	fixture_run(f, sf_boot, f);
 }
 
-/* 64 MiB, exact interleaving, zero costs: the rules alone. Invariants are checked after every event. */
+/*
+ * 64 MiB, exact interleaving, zero costs: the rules alone. Invariants are checked after every
+ * event.
+ */
 static inline void sched_fixture(struct fixture *f, u32 nr_cpus)
 {
 	struct machine_config cfg = fixture_config(64 << 20, nr_cpus);

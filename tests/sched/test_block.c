@@ -173,7 +173,9 @@ struct queue_case {
 	int after[4];
 };
 
-/* Waits for any wake-up at all, not for a condition, so that the count shows whom the waker chose. */
+/*
+ * Waits for any wake-up at all, not for a condition, so that the count shows whom the waker chose.
+ */
 static int wait_once(struct queue_case *c, bool exclusive)
 {
 	int id = exclusive ? c->arrived++ : 100;
@@ -343,7 +345,10 @@ static void run_lockers(u32 cpus)
 		least = min(least, c.count[i]);
 		most = max(most, c.count[i]);
 	}
-	/* 400 sections of 1 ms over 5 tasks, served in order of arrival; two sections a place before the hand-off. */
+	/*
+	 * 400 sections of 1 ms over 5 tasks, served in order of arrival; two sections a place
+	 * before the hand-off.
+	 */
 	assert_true(least >= 400 / LOCKERS / 2 && most <= 400 / LOCKERS * 2);
 	assert_true(c.lock.contended > 10);
 	if (cpus > 1)

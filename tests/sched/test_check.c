@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The checker finds what it promises to find, and the weight arithmetic is what a division would give. */
+/*
+ * The checker finds what it promises to find, and the weight arithmetic is what a division would
+ * give.
+ */
 #include "sched_fixture.h"
 
 #include "sched/rq.h"
@@ -27,8 +30,9 @@ static void start_crowd(void *arg)
 
 /* Each corruption, its undoing, and a word of the text that must name it. */
 enum { LOAD, COUNT, RQ_COUNT, ORDER, LEFTMOST, MIN_VRUNTIME, TIME, RT_BIT, THREADS, NR_CASES };
-static const char *const expected[NR_CASES] = { "load", "load", "running", "ordered", "leftmost", "min_vruntime", "passed", "RT bit",
-						"threads" };
+static const char *const expected[NR_CASES] = { "load",	   "load",     "running",
+						"ordered", "leftmost", "min_vruntime",
+						"passed",  "RT bit",   "threads" };
 
 static struct sched_entity *queued(struct rq *rq)
 {
@@ -52,7 +56,8 @@ static void corrupt(struct rq *rq, struct crowd *c, int what, s64 sign)
 		queued(rq)->vruntime -= (u64)(sign * (s64)(100 * MS));
 		break;
 	case LEFTMOST:
-		rq->cfs.timeline.rb_leftmost = sign > 0 ? rb_last(&rq->cfs.timeline.rb_root) : rb_first(&rq->cfs.timeline.rb_root);
+		rq->cfs.timeline.rb_leftmost = sign > 0 ? rb_last(&rq->cfs.timeline.rb_root) :
+							  rb_first(&rq->cfs.timeline.rb_root);
 		break;
 	case MIN_VRUNTIME:
 		rq->cfs.min_vruntime -= (u64)sign;
@@ -86,7 +91,8 @@ static void every_planted_corruption_is_found_and_named(void **state)
 		if (sched_check_text(f.k, text, sizeof(text)))
 			fail_msg("corruption %d (%s) was not found", what, expected[what]);
 		if (!strstr(text, expected[what]))
-			fail_msg("corruption %d: \"%s\" does not mention \"%s\"", what, text, expected[what]);
+			fail_msg("corruption %d: \"%s\" does not mention \"%s\"", what, text,
+				 expected[what]);
 		corrupt(f.k->sched->rq[0], &c, what, -1);
 		if (!sched_check_text(f.k, text, sizeof(text)))
 			fail_msg("corruption %d was not undone: %s", what, text);
@@ -94,7 +100,9 @@ static void every_planted_corruption_is_found_and_named(void **state)
 	fixture_destroy(&f);
 }
 
-/* delta * weight / load by multiplication stays within what a 32-bit inverse of the load can lose. */
+/*
+ * delta * weight / load by multiplication stays within what a 32-bit inverse of the load can lose.
+ */
 static void weight_arithmetic_agrees_with_division(void **state)
 {
 	struct prng rng;
@@ -102,15 +110,17 @@ static void weight_arithmetic_agrees_with_division(void **state)
 	(void)state;
 	prng_seed(&rng, fixture_seed(), 5);
 	for (int i = 0; i < 200000; i++) {
-		u64 delta = prng_below(&rng, 1000 * MS), w = 3 + prng_below(&rng, 88759), l = 3 + prng_below(&rng, 4000000);
+		u64 delta = prng_below(&rng, 1000 * MS), w = 3 + prng_below(&rng, 88759),
+		    l = 3 + prng_below(&rng, 4000000);
 		struct load_weight lw = { .weight = scale_load(l) };
 		u64 got = calc_delta(delta, scale_load(w), &lw), want = (u64)((u128)delta * w / l);
 		u64 slack = 2 + want / 1000 + (l > 100000 ? want / 500 : 0);
 
 		if (got > want + slack || got + slack < want)
-			fail_msg("%llu * %llu / %llu: %llu, not %llu (OSIM_TEST_SEED=%llu)", (unsigned long long)delta,
-				 (unsigned long long)w, (unsigned long long)l, (unsigned long long)got, (unsigned long long)want,
-				 (unsigned long long)fixture_seed());
+			fail_msg("%llu * %llu / %llu: %llu, not %llu (OSIM_TEST_SEED=%llu)",
+				 (unsigned long long)delta, (unsigned long long)w,
+				 (unsigned long long)l, (unsigned long long)got,
+				 (unsigned long long)want, (unsigned long long)fixture_seed());
 	}
 }
 
@@ -128,7 +138,8 @@ static void nice_look(void *arg)
 		w = scale_load_down(t->se.load.weight);
 		got = calc_delta(MS, NICE_0_LOAD, &t->se.load);
 		CHECK(nice != 0 || w == 1024);
-		CHECK(got * w <= MS * 1024 + MS * 1024 / 1000000 + w && (got + 1) * w + MS * 1024 / 1000000 >= MS * 1024);
+		CHECK(got * w <= MS * 1024 + MS * 1024 / 1000000 + w &&
+		      (got + 1) * w + MS * 1024 / 1000000 >= MS * 1024);
 	}
 }
 static void virtual_time_moves_by_1024_over_weight(void **state)
@@ -146,8 +157,10 @@ static void tunables_look(void *arg)
 	u64 f = (u64)(uintptr_t)arg;
 	struct sched_tunables *t = sched_tunables(kern());
 
-	CHECK(t->latency == f * 6 * MS && t->min_granularity == f * 750000 && t->wakeup_granularity == f * MS);
-	CHECK(t->migration_cost == 500000 && t->idle_min_granularity == 750000 && t->nr_latency == 8);
+	CHECK(t->latency == f * 6 * MS && t->min_granularity == f * 750000 &&
+	      t->wakeup_granularity == f * MS);
+	CHECK(t->migration_cost == 500000 && t->idle_min_granularity == 750000 &&
+	      t->nr_latency == 8);
 }
 static void tunables_scale_with_one_plus_log2_of_the_cpus(void **state)
 {

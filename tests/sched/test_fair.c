@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The fair class by its figures: shares, slices, wake-up preemption, placement. Times follow from the rules of sched.md, HZ 1000. */
+/*
+ * The fair class by its figures: shares, slices, wake-up preemption, placement. Times follow from
+ * the rules of sched.md, HZ 1000.
+ */
 #include "sched_fixture.h"
 
 #define MS NSEC_PER_MSEC
@@ -70,7 +73,10 @@ static const u32 weight_of[40] = {
 	110,   87,    70,    56,    45,	   36,	  29,	 23,	18,    15,
 };
 
-/* Two spinners share in the ratio of their weights; at any time they differ by at most a slice and a tick of virtual time each. */
+/*
+ * Two spinners share in the ratio of their weights; at any time they differ by at most a slice and
+ * a tick of virtual time each.
+ */
 static void check_shares(int nice_a, int nice_b, u64 ms)
 {
 	struct two t = { .nice_a = nice_a, .nice_b = nice_b };
@@ -127,9 +133,10 @@ static void start_crowd(void *arg)
 }
 
 /*
- * n equal tasks: slice = period / n, looked at by ticks of 1 ms. A task starts a switch's cost after a tick, so at the tick a whole slice
- * later it ran less than that: it goes on to the next tick, "more than" its slice strictly. (Under the zero profile the switch is
- * shorter than the LAPIC timer's 40 ns grain, which then decides; hence zen4.)
+ * n equal tasks: slice = period / n, looked at by ticks of 1 ms. A task starts a switch's cost
+ * after a tick, so at the tick a whole slice later it ran less than that: it goes on to the next
+ * tick, "more than" its slice strictly. (Under the zero profile the switch is shorter than the
+ * LAPIC timer's 40 ns grain, which then decides; hence zen4.)
  */
 static void check_slice(u32 n, u64 expect_ms)
 {
@@ -290,7 +297,10 @@ static void anything_preempts_an_idle_policy_task(void **state)
 	fixture_destroy(&f);
 }
 
-/* A long sleeper gets half a latency (3 ms) of credit, not the second it slept: the spinner loses no more than that at once. */
+/*
+ * A long sleeper gets half a latency (3 ms) of credit, not the second it slept: the spinner loses
+ * no more than that at once.
+ */
 static int long_sleeper(void *arg)
 {
 	u64 *ran = arg, start;

@@ -435,7 +435,9 @@ static void failing_init(void *arg)
 			kthread_stop(t);
 			break;
 		}
-		/* Some failures are absorbed (a page instead of a batch); the others are -ENOMEM. */
+		/*
+		 * Some failures are absorbed (a page instead of a batch); the others are -ENOMEM.
+		 */
 		CHECK(!IS_ERR(t) || PTR_ERR(t) == -ENOMEM);
 		if (!IS_ERR(t))
 			kthread_stop(t);

@@ -173,7 +173,10 @@ static void idle_cpus_pull_waiting_tasks(void **state)
 	sched_run_until(&f, 20 * MS);
 	sched_call(&f, unpin_all, t);
 	sched_run_to_rest(&f);
-	/* 400 ms of work, 20 done by then; a tick to notice for each of the others. Alone it would take 400. */
+	/*
+	 * 400 ms of work, 20 done by then; a tick to notice for each of the others. Alone it would
+	 * take 400.
+	 */
 	assert_in_range(cycles_to_ns(f.m, engine_now(f.m)), 100 * MS, 130 * MS);
 	fixture_destroy(&f);
 }

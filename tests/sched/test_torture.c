@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random threads doing everything at once, with every invariant proved after every event; then that the same seed gives the same digest, alone,
- * again, and with another machine interleaved.
+ * Random threads doing everything at once, with every invariant proved after every event; then that
+ * the same seed gives the same digest, alone, again, and with another machine interleaved.
  */
 #include "sched_fixture.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation fails in turn: each call either works or says -ENOMEM, changes nothing it should not, and leaks nothing. */
+/*
+ * Every allocation fails in turn: each call either works or says -ENOMEM, changes nothing it should
+ * not, and leaks nothing.
+ */
 #include "vfs_fixture.h"
 
 #define LONG_NAME "/d/a-name-much-too-long-to-fit-into-the-dentry-itself"
@@ -105,7 +108,9 @@ static int attempt_mount(void)
 static int attempt_initramfs(void)
 {
 	struct initramfs_entry dir = { .path = "d/i", .mode = S_IFDIR | 0755 };
-	struct initramfs_entry file = { .path = "./d/i/f", .mode = S_IFREG | 0644, .data = "text", .len = 4 };
+	struct initramfs_entry file = {
+		.path = "./d/i/f", .mode = S_IFREG | 0644, .data = "text", .len = 4
+	};
 	int err = initramfs_add(&dir);
 
 	if (!err)
@@ -117,10 +122,17 @@ static const struct {
 	const char *name;
 	attempt_fn *fn;
 } attempts[] = {
-	{ "open+write", attempt_open_write }, { "mkdir", attempt_mkdir },	{ "symlink", attempt_symlink },
-	{ "link", attempt_link },	     { "rename", attempt_rename }, { "unlink", attempt_unlink },
-	{ "stat", attempt_stat },	     { "fds", attempt_fds },	{ "proc", attempt_proc },
-	{ "mount", attempt_mount },	     { "initramfs", attempt_initramfs },
+	{ "open+write", attempt_open_write },
+	{ "mkdir", attempt_mkdir },
+	{ "symlink", attempt_symlink },
+	{ "link", attempt_link },
+	{ "rename", attempt_rename },
+	{ "unlink", attempt_unlink },
+	{ "stat", attempt_stat },
+	{ "fds", attempt_fds },
+	{ "proc", attempt_proc },
+	{ "mount", attempt_mount },
+	{ "initramfs", attempt_initramfs },
 };
 
 /* Back to the same state: /d with the file "old" in it. */
@@ -152,21 +164,24 @@ static void sweep(void *arg)
 
 			reset_tree();
 			alloc_stats(kern(), before);
-			before->free_pages = 0; /* objects now; pages are compared when the floor is down again, for slabs may be cut differently */
+			before->free_pages =
+				0; /* objects now; pages are compared when the floor is down again, for slabs may be cut differently */
 			fail_alloc_arm(kern(), nth++);
 			err = attempts[a].fn();
 			fired = fail_alloc_fired(kern());
 			fail_alloc_arm(kern(), 0);
 			if (err != 0 && err != -ENOMEM)
-				machine_panic(this_machine(), "%s, allocation %llu failing: %d", attempts[a].name,
-					      (unsigned long long)nth - 1, err);
+				machine_panic(this_machine(), "%s, allocation %llu failing: %d",
+					      attempts[a].name, (unsigned long long)nth - 1, err);
 			CHECK(fired || err == 0);
 			reset_tree();
 			check_no_leak(before);
 			CHECK(vfs()->nr_file_pages == 1 && get_nr_files() == 0);
 			total++;
 		} while (fired);
-		CHECK(nth > 2 || attempts[a].fn == attempt_unlink); /* something was made to fail; unlink needs no memory */
+		CHECK(nth > 2 ||
+		      attempts[a].fn ==
+			      attempt_unlink); /* something was made to fail; unlink needs no memory */
 	}
 	CHECK(total > 60);
 }
@@ -202,7 +217,8 @@ static void boot_sweep(void *arg)
 	}
 	fail_alloc_arm(kern(), 0);
 	if (err || nth <= 60)
-		machine_panic(this_machine(), "%d after %llu allocations", err, (unsigned long long)nth);
+		machine_panic(this_machine(), "%d after %llu allocations", err,
+			      (unsigned long long)nth);
 	CHECK(vfs_exit(kern()) == 0);
 	check_no_leak(before);
 }

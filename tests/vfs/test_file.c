@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Contents of files against a plain array, descriptor tables against a plain table, and the devices. */
+/*
+ * Contents of files against a plain array, descriptor tables against a plain table, and the
+ * devices.
+ */
 #include "vfs_fixture.h"
 
 #define MODEL_BYTES (40u * PAGE_SIZE)
@@ -31,7 +34,9 @@ static void random_content(void *arg)
 	a = filp_open("/f", O_WRONLY | O_APPEND, 0);
 	CHECK(!IS_ERR(f) && !IS_ERR(a));
 	for (int step = 0; step < 3000; step++) {
-		u64 at = prng_below(&c->rng, MODEL_BYTES), n = prng_below(&c->rng, 3) ? prng_below(&c->rng, 300) : prng_below(&c->rng, 20000);
+		u64 at = prng_below(&c->rng, MODEL_BYTES), n = prng_below(&c->rng, 3) ?
+								       prng_below(&c->rng, 300) :
+								       prng_below(&c->rng, 20000);
 		s64 pos = (s64)at;
 
 		n = min(n, (u64)MODEL_BYTES - at);
@@ -67,7 +72,8 @@ static void random_content(void *arg)
 	}
 	CHECK(vfs_getattr(&f->f_path, &st) == 0 && st.blocks == f->f_inode->i_data.nrpages * 8);
 	CHECK(vfs_truncate(&f->f_path, 0) == 0);
-	CHECK(f->f_inode->i_data.nrpages == 0 && f->f_inode->i_blocks == 0 && vfs()->nr_file_pages == 0);
+	CHECK(f->f_inode->i_data.nrpages == 0 && f->f_inode->i_blocks == 0 &&
+	      vfs()->nr_file_pages == 0);
 	fput(a);
 	fput(f);
 }
@@ -121,7 +127,8 @@ static void seeking(void *arg)
 	CHECK(do_fchmodat(AT_FDCWD, "/sparse", 0755) == 0);
 	f = open_exec("/sparse");
 	CHECK(!IS_ERR(f));
-	CHECK(try_open("/sparse", O_WRONLY) == -ETXTBSY && do_sys_truncate("/sparse", 0) == -ETXTBSY);
+	CHECK(try_open("/sparse", O_WRONLY) == -ETXTBSY &&
+	      do_sys_truncate("/sparse", 0) == -ETXTBSY);
 	allow_write_access(f->f_inode);
 	fput(f);
 	f = filp_open("/sparse", O_WRONLY, 0);
@@ -144,7 +151,8 @@ static void times(void *arg)
 	(void)arg;
 	make_file("/f", "abc");
 	CHECK(do_utimes(AT_FDCWD, "/f", t, 0) == 0);
-	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == 1 && a.atime.tv_nsec == 7 && a.mtime.tv_sec == 200 && a.mtime.tv_nsec == 9);
+	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == 1 && a.atime.tv_nsec == 7 &&
+	      a.mtime.tv_sec == 200 && a.mtime.tv_nsec == 9);
 	CHECK(a.ctime.tv_sec >= 0 && a.btime.tv_sec <= a.ctime.tv_sec);
 	t[0].tv_nsec = UTIME_OMIT;
 	t[1] = (struct timespec64){ 3, 0 };
@@ -155,12 +163,14 @@ static void times(void *arg)
 	charge_cycles(ns_to_cycles(this_machine(), 5000000000ull));
 	CHECK(slurp("/f", buf, sizeof(buf)) == 3);
 	CHECK(stat_of("/f", &b) == 0);
-	CHECK(b.atime.tv_sec == 5 && b.mtime.tv_sec == 3); /* relatime: it was older than the last change */
+	CHECK(b.atime.tv_sec == 5 &&
+	      b.mtime.tv_sec == 3); /* relatime: it was older than the last change */
 	charge_cycles(ns_to_cycles(this_machine(), 5000000000ull));
 	CHECK(slurp("/f", buf, sizeof(buf)) == 3);
 	CHECK(stat_of("/f", &a) == 0 && a.atime.tv_sec == b.atime.tv_sec);
 	make_file("/f", "abcd");
-	CHECK(stat_of("/f", &b) == 0 && b.mtime.tv_sec >= 10 && b.ctime.tv_sec == b.mtime.tv_sec && b.size == 4);
+	CHECK(stat_of("/f", &b) == 0 && b.mtime.tv_sec >= 10 && b.ctime.tv_sec == b.mtime.tv_sec &&
+	      b.size == 4);
 }
 
 static void times_follow_reads_writes_and_utimes(void **state)
@@ -222,7 +232,8 @@ static void random_fds(void *arg)
 	for (int i = 0; i < 4; i++)
 		files[i] = filp_open("/dev/null", O_RDWR, 0);
 	for (int step = 0; step < 6000; step++) {
-		int a = (int)prng_below(&m->rng, MODEL_FDS), b = (int)prng_below(&m->rng, MODEL_FDS + 10), expected, which;
+		int a = (int)prng_below(&m->rng, MODEL_FDS),
+		    b = (int)prng_below(&m->rng, MODEL_FDS + 10), expected, which;
 		bool cloexec = prng_below(&m->rng, 4) == 0;
 
 		switch (prng_below(&m->rng, 12)) {
@@ -247,7 +258,10 @@ static void random_fds(void *arg)
 			m->file[a] = -1;
 			break;
 		case 8: /* dup3 */
-			expected = a == b ? -EINVAL : b >= MODEL_FDS ? -EBADF : m->file[a] < 0 ? -EBADF : b;
+			expected = a == b	  ? -EINVAL :
+				   b >= MODEL_FDS ? -EBADF :
+				   m->file[a] < 0 ? -EBADF :
+						    b;
 			CHECK(ksys_dup3((u32)a, (u32)b, cloexec ? O_CLOEXEC : 0) == expected);
 			if (expected >= 0) {
 				m->file[b] = m->file[a];
@@ -255,8 +269,11 @@ static void random_fds(void *arg)
 			}
 			break;
 		case 9: /* F_DUPFD */
-			expected = m->file[a] < 0 ? -EBADF : b >= MODEL_FDS ? -EINVAL : lowest_free(m, b);
-			CHECK(do_fcntl((u32)a, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, (u64)b) == expected);
+			expected = m->file[a] < 0 ? -EBADF :
+				   b >= MODEL_FDS ? -EINVAL :
+						    lowest_free(m, b);
+			CHECK(do_fcntl((u32)a, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, (u64)b) ==
+			      expected);
 			if (expected >= 0) {
 				m->file[expected] = m->file[a];
 				m->cloexec[expected] = cloexec;
@@ -270,8 +287,10 @@ static void random_fds(void *arg)
 		case 11:
 			if (step % 50 == 0) {
 				model_exec(m);
-			} else if (step % 7 == 0) { /* a fork's copy is the same and goes without a trace */
-				struct files_struct *copy = dup_fd(current->files), *own = current->files;
+			} else if (step % 7 ==
+				   0) { /* a fork's copy is the same and goes without a trace */
+				struct files_struct *copy = dup_fd(current->files),
+						    *own = current->files;
 
 				CHECK(!IS_ERR(copy));
 				current->files = copy;
@@ -352,18 +371,23 @@ static void devices(void *arg)
 	kern()->hooks.console_arg = s;
 	f = filp_open("/dev/console", O_RDWR | O_NONBLOCK, 0);
 	e = filp_open("/dev/console2", O_WRONLY, 0);
-	CHECK(kernel_write(f, "out", 3, &pos) == 3 && kernel_write(e, "err", 3, &pos) == 3 && kernel_write(f, "put", 3, &pos) == 3);
-	CHECK(s->len[0] == 6 && !memcmp(s->text[0], "output", 6) && s->len[1] == 3 && !memcmp(s->text[1], "err", 3));
+	CHECK(kernel_write(f, "out", 3, &pos) == 3 && kernel_write(e, "err", 3, &pos) == 3 &&
+	      kernel_write(f, "put", 3, &pos) == 3);
+	CHECK(s->len[0] == 6 && !memcmp(s->text[0], "output", 6) && s->len[1] == 3 &&
+	      !memcmp(s->text[1], "err", 3));
 	CHECK(vfs_llseek(f, 0, SEEK_SET) == -ESPIPE);
 	CHECK(kernel_read(f, buf, 10, &pos) == -EAGAIN && !(vfs_poll(f, NULL) & POLLIN));
 	CHECK(console_input(kern(), "hello", 5) == 5 && console_input_pending(kern()) == 5);
 	CHECK(vfs_poll(f, NULL) & POLLIN);
-	CHECK(kernel_read(f, buf, 2, &pos) == 2 && kernel_read(f, buf + 2, 10, &pos) == 3 && !memcmp(buf, "hello", 5));
+	CHECK(kernel_read(f, buf, 2, &pos) == 2 && kernel_read(f, buf + 2, 10, &pos) == 3 &&
+	      !memcmp(buf, "hello", 5));
 	CHECK(console_input(kern(), "x", 1) == 1);
 	console_input_close(kern());
 	CHECK(console_input(kern(), "y", 1) == 0);
-	CHECK(kernel_read(f, buf, 10, &pos) == 1 && kernel_read(f, buf, 10, &pos) == 0 && kernel_read(f, buf, 10, &pos) == 0);
-	CHECK(f->f_op->unlocked_ioctl(f, TCGETS, 0) == -ENOTTY && f->f_op->unlocked_ioctl(f, TIOCGWINSZ, 0) == -ENOTTY);
+	CHECK(kernel_read(f, buf, 10, &pos) == 1 && kernel_read(f, buf, 10, &pos) == 0 &&
+	      kernel_read(f, buf, 10, &pos) == 0);
+	CHECK(f->f_op->unlocked_ioctl(f, TCGETS, 0) == -ENOTTY &&
+	      f->f_op->unlocked_ioctl(f, TIOCGWINSZ, 0) == -ENOTTY);
 	fput(f);
 	fput(e);
 }
@@ -388,7 +412,8 @@ static void user_io(void *arg)
 	CHECK(fd == 0);
 	CHECK(user_write(rw + 8, 0x1122334455667788ull) == 0);
 	CHECK(ksys_write(0, rw, 3 * PAGE_SIZE) == 3 * PAGE_SIZE);
-	CHECK(ksys_write(0, rw + 3 * PAGE_SIZE, 2 * PAGE_SIZE) == PAGE_SIZE); /* the second page is not there */
+	CHECK(ksys_write(0, rw + 3 * PAGE_SIZE, 2 * PAGE_SIZE) ==
+	      PAGE_SIZE); /* the second page is not there */
 	CHECK(ksys_write(0, 0x10, 8) == -EFAULT);
 	CHECK(ksys_write(0, ~0ull - 10, 8) == -EFAULT);
 	CHECK(ksys_write(0, rw, ~0ull) == -EINVAL);
@@ -396,11 +421,13 @@ static void user_io(void *arg)
 	CHECK(ksys_lseek(0, 8, SEEK_SET) == 8);
 	CHECK(ksys_read(0, rw + 16, 8) == 8);
 	CHECK(user_read(rw + 16, &v) == 0 && v == 0x1122334455667788ull);
-	CHECK(ksys_pread64(0, rw + 24, 8, 8) == 8 && user_read(rw + 24, &v) == 0 && v == 0x1122334455667788ull);
+	CHECK(ksys_pread64(0, rw + 24, 8, 8) == 8 && user_read(rw + 24, &v) == 0 &&
+	      v == 0x1122334455667788ull);
 	CHECK(ksys_pread64(0, rw, 8, -1) == -EINVAL && ksys_lseek(0, 0, SEEK_CUR) == 16);
 	/* readv over two ranges with an empty one between. */
-	CHECK(user_write(rw + 100, rw + 200) == 0 && user_write(rw + 108, 3) == 0 && user_write(rw + 116, 0) == 0 &&
-	      user_write(rw + 124, 0) == 0 && user_write(rw + 132, rw + 300) == 0 && user_write(rw + 140, 5) == 0);
+	CHECK(user_write(rw + 100, rw + 200) == 0 && user_write(rw + 108, 3) == 0 &&
+	      user_write(rw + 116, 0) == 0 && user_write(rw + 124, 0) == 0 &&
+	      user_write(rw + 132, rw + 300) == 0 && user_write(rw + 140, 5) == 0);
 	CHECK(ksys_lseek(0, 8, SEEK_SET) == 8 && ksys_readv(0, rw + 100, 3) == 8);
 	CHECK(user_read(rw + 200, &v) == 0 && (v & 0xffffff) == 0x667788);
 	CHECK(user_read(rw + 300, &v) == 0 && (v & 0xffffffffff) == 0x1122334455ull);
@@ -417,18 +444,21 @@ static void user_io(void *arg)
 	CHECK(user_read(map + PAGE_SIZE, &v) == 0 && v == 43);
 	CHECK(user_read(map + 5 * PAGE_SIZE, &v) == SIGBUS); /* past the end */
 	/* A write whose source is the very page it writes. */
-	CHECK(ksys_pwrite64(0, map + PAGE_SIZE, 8, PAGE_SIZE + 8) == 8 && user_read(map + PAGE_SIZE + 8, &v) == 0 && v == 43);
+	CHECK(ksys_pwrite64(0, map + PAGE_SIZE, 8, PAGE_SIZE + 8) == 8 &&
+	      user_read(map + PAGE_SIZE + 8, &v) == 0 && v == 43);
 	/* getdents64: the records of a directory. */
 	CHECK(do_sys_open(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY, 0) == 1);
 	CHECK(ksys_getdents64(1, rw, 20) == -EINVAL);
 	CHECK(ksys_getdents64(1, rw, 24) == 24 && user_read(rw + 16, &v) == 0);
-	CHECK((v & 0xffff) == 24 && (v >> 16 & 0xff) == DT_DIR && (v >> 24 & 0xffff) == '.'); /* reclen, type, "." */
+	CHECK((v & 0xffff) == 24 && (v >> 16 & 0xff) == DT_DIR &&
+	      (v >> 24 & 0xffff) == '.'); /* reclen, type, "." */
 	CHECK(ksys_getdents64(1, 0x10, 100) == -EFAULT);
 	CHECK(ksys_getdents64(1, rw, 4096) > 100);
 	CHECK(ksys_getdents64(0, rw, 4096) == -ENOTDIR);
 	CHECK(ksys_ioctl(0, FIOCLEX, 0) == 0 && do_fcntl(0, F_GETFD, 0) == FD_CLOEXEC);
 	CHECK(ksys_ioctl(0, TCGETS, rw) == -ENOTTY && ksys_ioctl(77, TCGETS, rw) == -EBADF);
-	CHECK(ksys_lseek(0, 0, SEEK_SET) == 0 && ksys_ioctl(0, FIONREAD, rw) == 0 && user_read(rw, &v) == 0 && (u32)v == 4 * PAGE_SIZE);
+	CHECK(ksys_lseek(0, 0, SEEK_SET) == 0 && ksys_ioctl(0, FIONREAD, rw) == 0 &&
+	      user_read(rw, &v) == 0 && (u32)v == 4 * PAGE_SIZE);
 	CHECK(ksys_close_range(0, 5, 0) == 0);
 	mm_leave(mm);
 }

@@ -7,10 +7,12 @@ struct archive {
 	u64 len;
 };
 
-static void put_entry(struct archive *a, const char *magic, const char *name, u32 ino, u32 mode, u32 nlink, u32 mtime, const char *body, u32 size,
-		      u32 check)
+static void put_entry(struct archive *a, const char *magic, const char *name, u32 ino, u32 mode,
+		      u32 nlink, u32 mtime, const char *body, u32 size, u32 check)
 {
-	u32 f[13] = { ino, mode, 7, 8, nlink, mtime, size, 0, 1, 1, 3, (u32)strlen(name) + 1, check };
+	u32 f[13] = {
+		ino, mode, 7, 8, nlink, mtime, size, 0, 1, 1, 3, (u32)strlen(name) + 1, check
+	};
 
 	memcpy(a->data + a->len, magic, 6);
 	a->len += 6;
@@ -63,12 +65,15 @@ static void good_archive(void *arg)
 	put(a, "second", S_IFREG | 0600, "replaced"); /* the later one counts */
 	put_trailer(a);
 	CHECK(unpack_cpio(a->data, a->len, &bad) == 0);
-	CHECK(stat_of("/bin", &st) == 0 && st.mode == (S_IFDIR | 0711) && st.uid == 7 && st.gid == 8 && st.mtime.tv_sec == 1000);
-	CHECK(stat_of("/bin/tool", &st) == 0 && st.mode == (S_IFREG | 04755) && st.mtime.tv_sec == 1000);
+	CHECK(stat_of("/bin", &st) == 0 && st.mode == (S_IFDIR | 0711) && st.uid == 7 &&
+	      st.gid == 8 && st.mtime.tv_sec == 1000);
+	CHECK(stat_of("/bin/tool", &st) == 0 && st.mode == (S_IFREG | 04755) &&
+	      st.mtime.tv_sec == 1000);
 	CHECK(slurp("/bin/sym", buf, sizeof(buf)) == 6 && !strcmp(buf, "#!tool"));
 	CHECK(stat_of("/node", &st) == 0 && st.mode == (S_IFCHR | 0620) && st.rdev == MKDEV(1, 3));
 	CHECK(slurp("/summed", buf, sizeof(buf)) == 2);
-	CHECK(stat_of("/link1", &st) == 0 && stat_of("/bin/link3", &st2) == 0 && st.ino == st2.ino && st.nlink == 3);
+	CHECK(stat_of("/link1", &st) == 0 && stat_of("/bin/link3", &st2) == 0 &&
+	      st.ino == st2.ino && st.nlink == 3);
 	CHECK(slurp("/link2", buf, sizeof(buf)) == 6 && !strcmp(buf, "linked"));
 	CHECK(slurp("/second", buf, sizeof(buf)) == 8 && !strcmp(buf, "replaced"));
 }
@@ -128,7 +133,8 @@ static void hostile(void *arg)
 	put_trailer(a);
 	for (u64 n = 1; n + 4 < a->len; n++) {
 		memset(b->data, 0xee, sizeof(b->data));
-		memcpy(b->data + sizeof(b->data) - n, a->data, n); /* the end of the array is the end of the archive */
+		memcpy(b->data + sizeof(b->data) - n, a->data,
+		       n); /* the end of the array is the end of the archive */
 		CHECK(unpack_cpio(b->data + sizeof(b->data) - n, n, &bad) == -EINVAL);
 	}
 	/* Random bytes changed: anything but a crash. */
@@ -136,7 +142,9 @@ static void hostile(void *arg)
 	for (int i = 0; i < 3000; i++) {
 		memcpy(b->data, a->data, a->len);
 		for (u64 k = prng_below(&rng, 4) + 1; k; k--)
-			b->data[prng_below(&rng, a->len)] = prng_below(&rng, 2) ? (u8)prng_u64(&rng) : "0123456789abcdef/."[prng_below(&rng, 18)];
+			b->data[prng_below(&rng, a->len)] =
+				prng_below(&rng, 2) ? (u8)prng_u64(&rng) :
+						      "0123456789abcdef/."[prng_below(&rng, 18)];
 		unpack_cpio(b->data, a->len, &bad);
 	}
 }

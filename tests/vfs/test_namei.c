@@ -71,12 +71,14 @@ static void walks(void *arg)
 		int err = vfs_fstatat(AT_FDCWD, cases[i].path, &a, cases[i].flags);
 
 		if (err != cases[i].err)
-			machine_panic(this_machine(), "\"%s\": %d, expected %d", cases[i].path, err, cases[i].err);
+			machine_panic(this_machine(), "\"%s\": %d, expected %d", cases[i].path, err,
+				      cases[i].err);
 		if (err)
 			continue;
 		CHECK(stat_of(cases[i].same_as, &b) == 0);
 		if (a.ino != b.ino || a.dev != b.dev)
-			machine_panic(this_machine(), "\"%s\" is not \"%s\"", cases[i].path, cases[i].same_as);
+			machine_panic(this_machine(), "\"%s\" is not \"%s\"", cases[i].path,
+				      cases[i].same_as);
 	}
 }
 
@@ -164,7 +166,8 @@ static void opens(void *arg)
 		int err = try_open(cases[i].path, cases[i].flags);
 
 		if (err != cases[i].err)
-			machine_panic(this_machine(), "open \"%s\" %o: %d, expected %d", cases[i].path, cases[i].flags, err, cases[i].err);
+			machine_panic(this_machine(), "open \"%s\" %o: %d, expected %d",
+				      cases[i].path, cases[i].flags, err, cases[i].err);
 	}
 	CHECK(do_mknodat(AT_FDCWD, "/d/nodev", S_IFCHR | 0666, MKDEV(200, 7)) == 0);
 	CHECK(try_open("/d/nodev", O_RDONLY) == -ENXIO);
@@ -206,7 +209,8 @@ static void umask_and_modes(void *arg)
 	CHECK(!IS_ERR(f) && (f->f_mode & FMODE_WRITE));
 	fput(f);
 	/* Directories with set-gid hand their group down. */
-	CHECK(do_fchownat(AT_FDCWD, "/b", 0, 44, 0) == 0 && do_fchmodat(AT_FDCWD, "/b", 02775) == 0);
+	CHECK(do_fchownat(AT_FDCWD, "/b", 0, 44, 0) == 0 &&
+	      do_fchmodat(AT_FDCWD, "/b", 02775) == 0);
 	make_file("/b/f", "");
 	CHECK(do_mkdirat(AT_FDCWD, "/b/d", 0755) == 0);
 	CHECK(stat_of("/b/f", &st) == 0 && st.gid == 44);
@@ -230,12 +234,14 @@ static void permissions(void *arg)
 	CHECK(do_mkdirat(AT_FDCWD, "/tmp", 0777) == 0 && do_fchmodat(AT_FDCWD, "/tmp", 01777) == 0);
 	make_file("/tmp/roots", "x");
 	make_file("/pub", "x");
-	CHECK(do_fchmodat(AT_FDCWD, "/pub", 0604) == 0 && do_fchownat(AT_FDCWD, "/pub", 0, 100, 0) == 0);
+	CHECK(do_fchmodat(AT_FDCWD, "/pub", 0604) == 0 &&
+	      do_fchownat(AT_FDCWD, "/pub", 0, 100, 0) == 0);
 	root = become(1000, 100);
 	CHECK(try_open("/priv/f", O_RDONLY) == -EACCES);
 	CHECK(try_open("/priv", O_RDONLY) == -EACCES);
 	CHECK(ksys_chdir("/priv") == -EACCES);
-	CHECK(try_open("/pub", O_RDONLY) == -EACCES); /* the group class decides, though others may */
+	CHECK(try_open("/pub", O_RDONLY) ==
+	      -EACCES); /* the group class decides, though others may */
 	CHECK(try_open("/new", O_RDWR | O_CREAT) == -EACCES);
 	CHECK(do_mkdirat(AT_FDCWD, "/newd", 0755) == -EACCES);
 	CHECK(do_unlinkat(AT_FDCWD, "/pub") == -EACCES);
@@ -299,8 +305,8 @@ static void renames(void *arg)
 		{ "/f", "/g", RENAME_NOREPLACE | RENAME_EXCHANGE, -EINVAL },
 		{ "/f", "/g", RENAME_WHITEOUT, -EINVAL },
 		{ "/c", "/full", 0, -ENOTEMPTY },
-		{ "/c", "/a/b", 0, 0 },	   /* over an empty directory */
-		{ "/f", "/g", 0, 0 },	   /* over a file */
+		{ "/c", "/a/b", 0, 0 }, /* over an empty directory */
+		{ "/f", "/g", 0, 0 },	/* over a file */
 		{ "/g", "/full/g", 0, 0 },
 		{ "/full/x", "/a", RENAME_EXCHANGE, 0 },
 		{ "/link1", "/link2", 0, 0 }, /* the same object: both stay */
@@ -318,11 +324,13 @@ static void renames(void *arg)
 	make_file("/link1", "l");
 	CHECK(do_linkat(AT_FDCWD, "/link1", AT_FDCWD, "/link2", 0) == 0);
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
-		int err = do_renameat2(AT_FDCWD, cases[i].from, AT_FDCWD, cases[i].to, cases[i].flags);
+		int err = do_renameat2(AT_FDCWD, cases[i].from, AT_FDCWD, cases[i].to,
+				       cases[i].flags);
 
 		if (err != cases[i].err)
-			machine_panic(this_machine(), "rename %s -> %s (%u): %d, expected %d", cases[i].from, cases[i].to, cases[i].flags,
-				      err, cases[i].err);
+			machine_panic(this_machine(), "rename %s -> %s (%u): %d, expected %d",
+				      cases[i].from, cases[i].to, cases[i].flags, err,
+				      cases[i].err);
 	}
 	CHECK(slurp("/full/g", buf, sizeof(buf)) == 1 && buf[0] == 'f');
 	CHECK(slurp("/a", buf, sizeof(buf)) == 2);
@@ -397,7 +405,8 @@ static void chroot_and_fds(void *arg)
 	int fd;
 
 	(void)arg;
-	CHECK(do_mkdirat(AT_FDCWD, "/jail", 0755) == 0 && do_mkdirat(AT_FDCWD, "/jail/in", 0755) == 0);
+	CHECK(do_mkdirat(AT_FDCWD, "/jail", 0755) == 0 &&
+	      do_mkdirat(AT_FDCWD, "/jail/in", 0755) == 0);
 	make_file("/outside", "o");
 	make_file("/jail/in/f", "f");
 	CHECK(do_symlinkat("/in/f", AT_FDCWD, "/jail/link") == 0);
@@ -407,7 +416,8 @@ static void chroot_and_fds(void *arg)
 	CHECK(vfs_fstatat(fd, "", &st, 0) == -ENOENT);
 	CHECK(vfs_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.mode));
 	CHECK(vfs_fstatat(fd + 1, "x", &st, 0) == -EBADF);
-	CHECK(vfs_fstatat(fd + 1, "/outside", &st, 0) == 0); /* absolute: the descriptor is not looked at */
+	CHECK(vfs_fstatat(fd + 1, "/outside", &st, 0) ==
+	      0); /* absolute: the descriptor is not looked at */
 	CHECK(do_mkdirat(fd, "made", 0700) == 0 && stat_of("/jail/made", &st) == 0);
 	CHECK(ksys_fchdir((u32)fd) == 0);
 	CHECK(do_getcwd(buf, sizeof(buf)) == 6 && !strcmp(buf, "/jail"));
@@ -448,15 +458,18 @@ static void mounts(void *arg)
 	make_file("/mnt/above", "a");
 	CHECK(user_statfs("/mnt", &fs) == 0 && (u64)fs.f_type == TMPFS_MAGIC);
 	CHECK(do_renameat2(AT_FDCWD, "/mnt/above", AT_FDCWD, "/above", 0) == -EXDEV);
-	CHECK(do_mount("u", "/mnt", "ramfs", 1 /* MS_RDONLY */, NULL) == 0); /* on top of the first */
+	CHECK(do_mount("u", "/mnt", "ramfs", 1 /* MS_RDONLY */, NULL) ==
+	      0); /* on top of the first */
 	CHECK(try_open("/mnt/x", O_RDWR | O_CREAT) == -EROFS);
 	CHECK(do_mkdirat(AT_FDCWD, "/mnt/x", 0755) == -EROFS);
 	seq_buf_init(&m);
 	show_mounts(&m);
 	CHECK(!m.error);
 	seq_putc(&m, '\0');
-	CHECK(!strcmp(m.buffer, "rootfs / rootfs rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\n"
-				"t /mnt tmpfs rw,relatime 0 0\nu /mnt ramfs ro,relatime 0 0\n"));
+	CHECK(!strcmp(
+		m.buffer,
+		"rootfs / rootfs rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\n"
+		"t /mnt tmpfs rw,relatime 0 0\nu /mnt ramfs ro,relatime 0 0\n"));
 	seq_buf_free(&m);
 	CHECK(do_umount("/mnt", 0) == 0);
 	CHECK(stat_of("/mnt/above", &st) == 0);

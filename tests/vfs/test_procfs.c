@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* procfs: its registry, what it says of the machine, and of a live process. The processes are kernel threads with an address space lent. */
+/*
+ * procfs: its registry, what it says of the machine, and of a live process. The processes are
+ * kernel threads with an address space lent.
+ */
 #include "vfs_fixture.h"
 
 static int show_answer(struct seq_buf *m, void *data)
@@ -54,7 +57,8 @@ static void registry(void *arg)
 	CHECK(slurp("/proc/link", buf, 65536) == 3 && !strcmp(buf, "42\n"));
 	/* One reader sees one moment; at offset 0 it is a new one. */
 	f = filp_open("/proc/osim/answer", O_RDWR, 0);
-	CHECK(kernel_read(f, buf, 1, &pos) == 1 && kernel_read(f, buf + 1, 10, &pos) == 2 && !memcmp(buf, "43\n", 3));
+	CHECK(kernel_read(f, buf, 1, &pos) == 1 && kernel_read(f, buf + 1, 10, &pos) == 2 &&
+	      !memcmp(buf, "43\n", 3));
 	CHECK(kernel_read(f, buf, 10, &pos) == 0);
 	pos = 0;
 	CHECK(kernel_read(f, buf, 10, &pos) == 3 && !memcmp(buf, "44\n", 3));
@@ -69,7 +73,8 @@ static void registry(void *arg)
 	CHECK(do_unlinkat(AT_FDCWD, "/proc/osim/long") == -EPERM);
 	CHECK(do_fchmodat(AT_FDCWD, "/proc/osim/long", 0777) == -EPERM);
 	CHECK(stat_of("/proc/osim", &st) == 0 && S_ISDIR(st.mode) && st.size == 0);
-	CHECK(stat_of("/proc/0", &st) == -ENOENT && stat_of("/proc/007", &st) == -ENOENT && stat_of("/proc/99999999999", &st) == -ENOENT);
+	CHECK(stat_of("/proc/0", &st) == -ENOENT && stat_of("/proc/007", &st) == -ENOENT &&
+	      stat_of("/proc/99999999999", &st) == -ENOENT);
 }
 
 static void entries_are_registered_read_and_written(void **state)
@@ -103,7 +108,8 @@ static void machine_files(void *arg)
 	CHECK(!memcmp(buf, head, strlen(head)) && strchr(buf, '\n') - buf == 27);
 	si_meminfo(&si);
 	CHECK(meminfo_row(buf, "MemTotal") == si.totalram * 4);
-	CHECK(meminfo_row(buf, "MemFree") <= meminfo_row(buf, "MemTotal") && meminfo_row(buf, "MemFree") > 32768);
+	CHECK(meminfo_row(buf, "MemFree") <= meminfo_row(buf, "MemTotal") &&
+	      meminfo_row(buf, "MemFree") > 32768);
 	CHECK(meminfo_row(buf, "MemAvailable") <= meminfo_row(buf, "MemTotal"));
 	cached = meminfo_row(buf, "Cached");
 	n = meminfo_row(buf, "MemFree");
@@ -114,15 +120,18 @@ static void machine_files(void *arg)
 	CHECK(slurp("/proc/meminfo", buf, 65536) > 0);
 	CHECK(meminfo_row(buf, "Cached") == cached + 1024); /* the file's pages */
 	CHECK(meminfo_row(buf, "MemFree") <= n - 1024);
-	CHECK(meminfo_row(buf, "Slab") == meminfo_row(buf, "SReclaimable") + meminfo_row(buf, "SUnreclaim"));
+	CHECK(meminfo_row(buf, "Slab") ==
+	      meminfo_row(buf, "SReclaimable") + meminfo_row(buf, "SUnreclaim"));
 	CHECK(slurp("/proc/version", buf, 65536) > 0 && !memcmp(buf, "Linux version ", 14));
 	CHECK(slurp("/proc/filesystems", buf, 65536) > 0 && strstr(buf, "nodev\tproc\n"));
 	CHECK(slurp("/proc/devices", buf, 65536) > 0 && strstr(buf, "  5 console\n"));
-	CHECK(slurp("/proc/cpuinfo", buf, 65536) > 0 && !memcmp(buf, "processor\t: 0\n", 14) && strstr(buf, " sse2"));
+	CHECK(slurp("/proc/cpuinfo", buf, 65536) > 0 && !memcmp(buf, "processor\t: 0\n", 14) &&
+	      strstr(buf, " sse2"));
 	charge_cycles(ns_to_cycles(this_machine(), 1230000000));
 	CHECK(slurp("/proc/uptime", buf, 65536) > 0 && !memcmp(buf, "1.23 ", 5));
 	CHECK(slurp("/proc/loadavg", buf, 65536) > 0 && !memcmp(buf, "0.00 0.00 0.00 ", 15));
-	CHECK(slurp("/proc/stat", buf, 65536) > 0 && !memcmp(buf, "cpu  ", 5) && strstr(buf, "\ncpu0 ") && strstr(buf, "\nbtime 0\n"));
+	CHECK(slurp("/proc/stat", buf, 65536) > 0 && !memcmp(buf, "cpu  ", 5) &&
+	      strstr(buf, "\ncpu0 ") && strstr(buf, "\nbtime 0\n"));
 	CHECK(slurp("/proc/slabinfo", buf, 65536) > 0 && strstr(buf, "\ndentry "));
 }
 
@@ -176,8 +185,9 @@ static void processes(void *arg)
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	CHECK(slurp(path, buf, 65536) == 7 && !strcmp(buf, "worker\n"));
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	CHECK(slurp(path, buf, 65536) > 0 && !memcmp(buf, "Name:\tworker\n", 13) && strstr(buf, "\nUid:\t0\t0\t0\t0\n") &&
-	      strstr(buf, "\nVmSize:\t       8 kB\n") && strstr(buf, "\nThreads:\t1\n"));
+	CHECK(slurp(path, buf, 65536) > 0 && !memcmp(buf, "Name:\tworker\n", 13) &&
+	      strstr(buf, "\nUid:\t0\t0\t0\t0\n") && strstr(buf, "\nVmSize:\t       8 kB\n") &&
+	      strstr(buf, "\nThreads:\t1\n"));
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	CHECK(slurp(path, buf, 65536) > 0);
 	CHECK(!memcmp(buf, "00400000-00401000 r-xp 00000000 00:00 0 \n", 41));
@@ -198,7 +208,8 @@ static void processes(void *arg)
 	snprintf(path, sizeof(path), "/proc/%d/fd/5", pid);
 	CHECK(do_readlinkat(AT_FDCWD, path, buf, 100) == 5 && !memcmp(buf, "/prog", 5));
 	CHECK(stat_of(path, &st) == 0 && st.mode == (S_IFLNK | 0500));
-	CHECK(vfs_fstatat(AT_FDCWD, path, &st, 0) == 0 && stat_of("/prog", &st2) == 0 && st.ino == st2.ino);
+	CHECK(vfs_fstatat(AT_FDCWD, path, &st, 0) == 0 && stat_of("/prog", &st2) == 0 &&
+	      st.ino == st2.ino);
 	CHECK(do_unlinkat(AT_FDCWD, "/prog") == 0);
 	CHECK(do_readlinkat(AT_FDCWD, path, buf, 100) == 15 && !memcmp(buf, "/prog (deleted)", 15));
 	CHECK(slurp(path, buf, 100) == 1); /* the file is reachable though its name is gone */

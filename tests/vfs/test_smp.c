@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Several tasks on several CPUs change one tree at the same time: nobody hangs, nothing is lost, and the same seed gives the same run. */
+/*
+ * Several tasks on several CPUs change one tree at the same time: nobody hangs, nothing is lost,
+ * and the same seed gives the same run.
+ */
 #include "vfs_fixture.h"
 
 #define TASKS 6
@@ -24,7 +27,8 @@ static void random_name(struct prng *r, char *buf)
 /* Only these may come back from calls that race with others. */
 static void expect(struct crowd *c, int err)
 {
-	static const int fine[] = { 0, -ENOENT, -EEXIST, -ENOTEMPTY, -ENOTDIR, -EISDIR, -EINVAL, -EBUSY, -EPERM };
+	static const int fine[] = { 0,	     -ENOENT, -EEXIST, -ENOTEMPTY, -ENOTDIR,
+				    -EISDIR, -EINVAL, -EBUSY,  -EPERM };
 
 	for (u32 i = 0; i < ARRAY_SIZE(fine); i++)
 		if (err == fine[i])
@@ -51,7 +55,8 @@ static void one_step(struct crowd *c, struct prng *r, int id)
 		break;
 	case 3:
 	case 4:
-		expect(c, do_renameat2(AT_FDCWD, a, AT_FDCWD, b, prng_below(r, 4) ? 0 : RENAME_EXCHANGE));
+		expect(c, do_renameat2(AT_FDCWD, a, AT_FDCWD, b,
+				       prng_below(r, 4) ? 0 : RENAME_EXCHANGE));
 		break;
 	case 5:
 		expect(c, do_linkat(AT_FDCWD, a, AT_FDCWD, b, 0));
@@ -122,8 +127,10 @@ static void start_all(int (*fn)(void *))
 	CHECK(vfs_init(kern()) == 0);
 	kern()->hooks.console_arg = c;
 	vfs()->dentry_unused_max = 20; /* evict all the time */
-	CHECK(do_mkdirat(AT_FDCWD, "/w", 0755) == 0 && do_mkdirat(AT_FDCWD, "/w/a", 0755) == 0 && do_mkdirat(AT_FDCWD, "/w/b", 0755) == 0);
-	CHECK(do_mkdirat(AT_FDCWD, "/w/a/c", 0755) == 0 && do_mkdirat(AT_FDCWD, "/w/a/c/d", 0755) == 0);
+	CHECK(do_mkdirat(AT_FDCWD, "/w", 0755) == 0 && do_mkdirat(AT_FDCWD, "/w/a", 0755) == 0 &&
+	      do_mkdirat(AT_FDCWD, "/w/b", 0755) == 0);
+	CHECK(do_mkdirat(AT_FDCWD, "/w/a/c", 0755) == 0 &&
+	      do_mkdirat(AT_FDCWD, "/w/a/c/d", 0755) == 0);
 	this_percpu()->preempt_count = 1;
 	for (int i = 0; i < TASKS; i++) {
 		struct task_struct *t = kthread_create(fn, c, "w%d", i);
@@ -161,14 +168,16 @@ static void check_tree(void *arg)
 
 		CHECK(d->d_inode);
 		list_for_each_entry(child, &d->d_subdirs, d_child) {
-			CHECK(child->d_parent == d && child->d_inode && (child->d_flags & DCACHE_PERSISTENT));
+			CHECK(child->d_parent == d && child->d_inode &&
+			      (child->d_flags & DCACHE_PERSISTENT));
 			CHECK(!names || child->d_seq > last);
 			last = child->d_seq;
 			names++;
 			subdirs += S_ISDIR(child->d_inode->i_mode);
 		}
 		if (S_ISDIR(d->d_inode->i_mode) && !IS_ROOT(d)) {
-			CHECK(d->d_inode->i_nlink == 2 + subdirs && d->d_inode->i_size == 20 * names);
+			CHECK(d->d_inode->i_nlink == 2 + subdirs &&
+			      d->d_inode->i_size == 20 * names);
 			if (!(d->d_flags & DCACHE_MOUNTED))
 				CHECK(d->d_count == 1 + (u32)names);
 		}

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Random changes of a tree, each against a naive model: the same errno, the same names in the same order, the same link counts. */
+/*
+ * Random changes of a tree, each against a naive model: the same errno, the same names in the same
+ * order, the same link counts.
+ */
 #include "vfs_fixture.h"
 
-#define NODES 160	/* names alive at once, at most */
-#define FIRST_NAMES 10	/* names drawn from: n0 .. n9 */
+#define NODES 160      /* names alive at once, at most */
+#define FIRST_NAMES 10 /* names drawn from: n0 .. n9 */
 #define MAX_DEPTH 4
 
-/* The model: a table of names. A name has a parent name, a kind, an object number (hard links share it), and its time of birth. */
+/*
+ * The model: a table of names. A name has a parent name, a kind, an object number (hard links share
+ * it), and its time of birth.
+ */
 struct name {
 	bool used;
 	int parent; /* index; 0 is the root */
@@ -99,12 +105,18 @@ static void add(struct model *m, int dir, int n, char kind, int object)
 {
 	int i = free_slot(m);
 
-	m->name[i] = (struct name){ .used = true, .parent = dir, .n = n, .kind = kind, .object = object, .born = ++m->clock };
+	m->name[i] = (struct name){ .used = true,
+				    .parent = dir,
+				    .n = n,
+				    .kind = kind,
+				    .object = object,
+				    .born = ++m->clock };
 }
 
 static void step_make(struct model *m)
 {
-	int dir = random_dir(m), n = (int)prng_below(&m->rng, FIRST_NAMES), kind = (int)prng_below(&m->rng, 3);
+	int dir = random_dir(m), n = (int)prng_below(&m->rng, FIRST_NAMES),
+	    kind = (int)prng_below(&m->rng, 3);
 	bool there = find_child(m, dir, n) >= 0;
 	char path[128];
 	int err;
@@ -125,7 +137,8 @@ static void step_make(struct model *m)
 
 static void step_remove(struct model *m)
 {
-	int dir = random_dir(m), n = (int)prng_below(&m->rng, FIRST_NAMES), i = find_child(m, dir, n);
+	int dir = random_dir(m), n = (int)prng_below(&m->rng, FIRST_NAMES),
+	    i = find_child(m, dir, n);
 	bool as_dir = prng_below(&m->rng, 2);
 	int expected, err;
 	char path[128];
@@ -180,7 +193,8 @@ static void step_rename(struct model *m)
 
 	if (i >= 0 && depth(m, to_dir) + 1 + height(m, i) > MAX_DEPTH)
 		return;
-	if (j >= 0 && (flags & RENAME_EXCHANGE) && depth(m, from_dir) + 1 + height(m, j) > MAX_DEPTH)
+	if (j >= 0 && (flags & RENAME_EXCHANGE) &&
+	    depth(m, from_dir) + 1 + height(m, j) > MAX_DEPTH)
 		return;
 	path_in(m, from_dir, a, from);
 	path_in(m, to_dir, b, to);
@@ -249,8 +263,8 @@ static void check_dir(const struct model *m, int dir)
 	}
 	CHECK(list_dir(path, got, sizeof(got)) == n);
 	if (strcmp(got, expected))
-		machine_panic(this_machine(), "%s: \"%s\", expected \"%s\" (OSIM_TEST_SEED=%llu)", path, got, expected,
-			      (unsigned long long)this_machine()->cfg.seed);
+		machine_panic(this_machine(), "%s: \"%s\", expected \"%s\" (OSIM_TEST_SEED=%llu)",
+			      path, got, expected, (unsigned long long)this_machine()->cfg.seed);
 	CHECK(stat_of(path, &st) == 0 && (int)st.nlink == 2 + subdirs && st.size == 20 * n);
 }
 
@@ -328,7 +342,8 @@ static void many_names(void *arg)
 	vfs()->dentry_unused_max = 500;
 	CHECK(do_mkdirat(AT_FDCWD, "/many", 0755) == 0);
 	for (int i = 0; i < 5000; i++) {
-		snprintf(name, sizeof(name), "/many/%s%d", i % 3 ? "short" : "a-name-that-does-not-fit-into-the-dentry-itself-", i);
+		snprintf(name, sizeof(name), "/many/%s%d",
+			 i % 3 ? "short" : "a-name-that-does-not-fit-into-the-dentry-itself-", i);
 		CHECK(stat_of(name, &st) == -ENOENT);
 		if (i % 5 == 0)
 			make_file(name, "");
@@ -338,7 +353,8 @@ static void many_names(void *arg)
 		CHECK(unused <= 501);
 	}
 	for (int i = 0; i < 5000; i++) {
-		snprintf(name, sizeof(name), "/many/%s%d", i % 3 ? "short" : "a-name-that-does-not-fit-into-the-dentry-itself-", i);
+		snprintf(name, sizeof(name), "/many/%s%d",
+			 i % 3 ? "short" : "a-name-that-does-not-fit-into-the-dentry-itself-", i);
 		CHECK(stat_of(name, &st) == (i % 10 == 5 ? 0 : -ENOENT));
 	}
 	CHECK(shrink_dcache(~0ull) > 400);

@@ -3,8 +3,9 @@
 #define TESTS_VFS_FIXTURE_H
 
 /*
- * The mm fixture with the file system floor on top. A body runs as CPU 0's boot task with root's credentials at "/". vfs_test() runs a
- * body and then takes the floor down again: whatever the body leaked is found by vfs_exit() or by the allocator's figures.
+ * The mm fixture with the file system floor on top. A body runs as CPU 0's boot task with root's
+ * credentials at "/". vfs_test() runs a body and then takes the floor down again: whatever the body
+ * leaked is found by vfs_exit() or by the allocator's figures.
  */
 
 #include "mm/mm_fixture.h"
@@ -34,7 +35,8 @@ static inline void check_no_leak(const struct alloc_stats *before)
 
 	alloc_stats(kern(), &now);
 	if (!alloc_stats_same(before, &now, text, (u64)text_size))
-		machine_panic(this_machine(), "leak: %s (OSIM_TEST_SEED=%llu)", text, (unsigned long long)this_machine()->cfg.seed);
+		machine_panic(this_machine(), "leak: %s (OSIM_TEST_SEED=%llu)", text,
+			      (unsigned long long)this_machine()->cfg.seed);
 }
 
 static inline void vfs_test_body(void *arg)
@@ -136,7 +138,8 @@ struct listing {
 	u64 size, len;
 	u32 entries;
 };
-static inline bool listing_actor(struct dir_context *ctx, const char *name, u32 len, s64 pos, u64 ino, u8 type)
+static inline bool listing_actor(struct dir_context *ctx, const char *name, u32 len, s64 pos,
+				 u64 ino, u8 type)
 {
 	struct listing *l = container_of(ctx, struct listing, ctx);
 

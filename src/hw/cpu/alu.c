@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic and logic: ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NEG NOT, in every form and size.
+ * Arithmetic and logic: ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NEG NOT, in every form and
+ * size.
  *
- * The decoder picks handlers from alu_fn and unary_fn; each does its operation and notes for the lazy flags what it did
- * (flags.h). Nothing else happens here.
+ * The decoder picks handlers from alu_fn and unary_fn; each does its operation and notes for the
+ * lazy flags what it did (flags.h). Nothing else happens here.
  *
  *	add %rax, 8(%rdi):  alu_fn[ALU_ADD][F_MR][CC_64], src = RAX, base = RDI, disp = 8
  *	  p = write slot of rdi + 8 hit -> host pointer;  *p += rax;  cc = (CC_ADD|CC_64, sum, rax)
  *
- *	A1 A read-modify-write looks up the write side before it reads, so that its fault has W=1 and nothing is half done.
- *	A2 Operands of 8 bits are addressed by the byte's offset in cpu->r, so AH and AL need no handlers of their own.
- *	A3 A 32-bit result clears the upper half of its register; 8- and 16-bit results leave the rest.
+ *	A1 A read-modify-write looks up the write side before it reads, so that its fault has W=1
+ *	   and nothing is half done.
+ *	A2 Operands of 8 bits are addressed by the byte's offset in cpu->r, so AH and AL need no
+ *	   handlers of their own.
+ *	A3 A 32-bit result clears the upper half of its register; 8- and 16-bit results leave the
+ *	   rest.
  *
  * Units:   operand sizes by enum cc_size.
  * Owner:   the CPU.
@@ -74,11 +78,11 @@
 	{                                                                                          \
 		return logic##B(cpu, a & b);                                                       \
 	}                                                                                          \
-	static force_inline u##B or##B(struct cpu *cpu, u##B a, u##B b)                            \
+	static force_inline u##B or ##B(struct cpu *cpu, u##B a, u##B b)                           \
 	{                                                                                          \
 		return logic##B(cpu, a | b);                                                       \
 	}                                                                                          \
-	static force_inline u##B xor##B(struct cpu *cpu, u##B a, u##B b)                           \
+	static force_inline u##B xor ##B(struct cpu *cpu, u##B a, u##B b)                          \
 	{                                                                                          \
 		return logic##B(cpu, a ^ b);                                                       \
 	}
@@ -206,10 +210,10 @@ insn_fn *const alu_fn[NR_ALU][NR_FORMS][4] = {
 		set_cc(cpu, CC_SUB | CC_##B, r, a);                                                \
 		return r;                                                                          \
 	}                                                                                          \
-	static force_inline u##B not##B(struct cpu *cpu, u##B a)                                   \
+	static force_inline u##B not ##B(struct cpu * cpu, u##B a)                                 \
 	{                                                                                          \
 		(void)cpu;                                                                         \
-		return (u##B)~a;                                                                   \
+		return (u##B) ~a;                                                                  \
 	}
 
 UNARY_OPS(8)

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Branches, and what depends on conditions: Jcc, SETcc, CMOVcc, CMP and TEST fused with the Jcc behind them, JMP, CALL, RET, LOOP.
+ * Branches, and what depends on conditions: Jcc, SETcc, CMOVcc, CMP and TEST fused with the Jcc
+ * behind them, JMP, CALL, RET, LOOP.
  *
- * A branch ends its block: it accounts for the block's instructions and cycles and goes on at the block's link, if the next
- * block still ends by the horizon, without returning to exec_run. Indirect branches find the next block in a small
- * table by RIP. The decoder sets link[0] to where a Jcc goes when its even condition holds (O, B, E, BE, S, P, L, LE) and
- * link[1] to the other way; for the odd ones it exchanges the two.
+ * A branch ends its block: it accounts for the block's instructions and cycles and goes on at the
+ * block's link, if the next block still ends by the horizon, without returning to exec_run.
+ * Indirect branches find the next block in a small table by RIP. The decoder sets link[0] to where
+ * a Jcc goes when its even condition holds (O, B, E, BE, S, P, L, LE) and link[1] to the other way;
+ * for the odd ones it exchanges the two.
  *
  *	0x401000 block A  cmp; jne 0x401080        link[0] = 0x401080? no: jne is "not E", so
  *	                                           link[1] = 0x401080 (E false), link[0] = 0x401008
  *	page changes: link[].entry = &target->cross, which compares one tag of the exec index and the frame
  *
- *	J1 A link within a page needs no translation: the block that follows it was entered through one, nothing dropped it since
- *	   (slow accesses check, system instructions leave), and the target was decoded from the same frame under the same mode.
- *	J2 A link into another page, and every indirect branch, passes cross_entry: the fetch must hit the exec index and
- *	   lead to the frame the block was decoded from. Otherwise exec_run looks the target up.
+ *	J1 A link within a page needs no translation: the block that follows it was entered through
+ *	   one, nothing dropped it since (slow accesses check, system instructions leave), and the
+ *	   target was decoded from the same frame under the same mode.
+ *	J2 A link into another page, and every indirect branch, passes cross_entry: the fetch must
+ *	   hit the exec index and lead to the frame the block was decoded from. Otherwise exec_run
+ *	   looks the target up.
  *	J3 A branch to a non-canonical address faults at the branch, with nothing changed.
  *
- * Conditions are computed from the lazy flags' own fields where the decoder knows what set them; the general question is
- * flags_cond.
+ * Conditions are computed from the lazy flags' own fields where the decoder knows what set them;
+ * the general question is flags_cond.
  *
  * Units:   cycles and instructions of whole blocks.
  * Owner:   links and the jump table belong to the block cache and the CPU.
@@ -139,7 +143,10 @@ CMOV_MEM(16)
 CMOV_MEM(32)
 CMOV_MEM(64)
 
-/* --- CMP and TEST with the Jcc behind them. i[1] is the Jcc. A miss of a memory form does the CMP or TEST alone. --- */
+/*
+ * --- CMP and TEST with the Jcc behind them. i[1] is the Jcc. A miss of a memory form does the CMP
+ * or TEST alone. ---
+ */
 
 #define FUSED_BRANCH(taken)                                                                        \
 	do {                                                                                       \
@@ -155,10 +162,8 @@ CMOV_MEM(64)
 		cpu->cc_dst = (u##B)(a & b);                                                       \
 	} while (0)
 
-#define OPERANDS_rr(B, op)                                                                         \
-	u##B a = get##B(cpu, i->dst), b = get##B(cpu, i->src);
-#define OPERANDS_ri(B, op)                                                                         \
-	u##B a = get##B(cpu, i->dst), b = (u##B)(s64)i->imm;
+#define OPERANDS_rr(B, op) u##B a = get##B(cpu, i->dst), b = get##B(cpu, i->src);
+#define OPERANDS_ri(B, op) u##B a = get##B(cpu, i->dst), b = (u##B)(s64)i->imm;
 #define FUSED_LOAD(B, op, form)                                                                    \
 	const mem_u##B *p = tlb_hit(cpu, i, EA, sizeof(u##B), TLB_READ);                           \
                                                                                                    \
@@ -183,8 +188,7 @@ CMOV_MEM(64)
 #define FUSED(op, OP, CC, form, B, cond, expression)                                               \
 	static HANDLER(op##_##form##B##_##cond)                                                    \
 	{                                                                                          \
-		OPERANDS_##form(B, OP)                                                             \
-		CC(B);                                                                             \
+		OPERANDS_##form(B, OP) CC(B);                                                      \
 		FUSED_BRANCH(expression);                                                          \
 	}
 #define FUSED_CMP(form, B)                                                                         \
@@ -254,10 +258,7 @@ MEM_HANDLER(call_rel)
 		CHAIN(i->block, 0);                                                                \
 	CHAIN(i->block, 1);
 
-HANDLER(jrcxz)
-{
-	COUNT_BRANCH(cpu->r[RCX] == 0)
-}
+HANDLER(jrcxz){ COUNT_BRANCH(cpu->r[RCX] == 0) }
 
 HANDLER(jecxz)
 {
@@ -378,7 +379,8 @@ static force_inline bool fetch_hits(struct cpu *cpu, u64 va, u64 pa)
 {
 	const struct tlb_slot *s = &cpu->tlb.slot[TLB_EXEC][tlb_slot_index(va)];
 
-	if (s->tag != ((va & PAGE_MASK) | cpu->tlb.ctx) || va + s->addend != (u64)(uintptr_t)cpu->m->ram + pa)
+	if (s->tag != ((va & PAGE_MASK) | cpu->tlb.ctx) ||
+	    va + s->addend != (u64)(uintptr_t)cpu->m->ram + pa)
 		return false;
 	*s->stamp = cpu->icount + 1;
 	return true;
@@ -398,7 +400,8 @@ HANDLER(cross_entry2)
 {
 	const struct exec_block *b = i->block;
 
-	if (likely(fetch_hits(cpu, b->rip, b->pa) && fetch_hits(cpu, (b->rip & PAGE_MASK) + PAGE_SIZE, b->pa2)))
+	if (likely(fetch_hits(cpu, b->rip, b->pa) &&
+		   fetch_hits(cpu, (b->rip & PAGE_MASK) + PAGE_SIZE, b->pa2)))
 		GOTO_INSN(&b->insn[0]);
 	cpu->rip = b->rip;
 	return NULL;

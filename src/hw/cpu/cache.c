@@ -2,22 +2,25 @@
 /*
  * Where decoded blocks live, how they are found, and how they are forgotten.
  *
- * Called by exec_run (exec_lookup), by the MMU and by whoever writes RAM (exec_invalidate_frame); calls the decoder. It does not know
- * what instructions mean.
+ * Called by exec_run (exec_lookup), by the MMU and by whoever writes RAM (exec_invalidate_frame);
+ * calls the decoder. It does not know what instructions mean.
  *
  *	rip 0x401000 at physical 0x7d3000, user mode
  *	  hash[h(0x7d3000, 0x401000, mode)] -> block -> ...        frames[0x7d3] -> block -> block ...
  *	  pool: | block 0x401000: 9 instructions | block 0x401023: 4 | ...            used_bytes -> |    free    |
  *
- * Blocks are keyed by physical address (what is decoded is bytes of a frame), by linear address (branch targets and
- * RIP-relative addresses are worked out at decoding) and by the mode bits that choose handlers. Two processes that map one
- * file at one address share blocks.
+ * Blocks are keyed by physical address (what is decoded is bytes of a frame), by linear address
+ * (branch targets and RIP-relative addresses are worked out at decoding) and by the mode bits that
+ * choose handlers. Two processes that map one file at one address share blocks.
  *
- *	B1 A block's memory is reused only when all are dropped, and that happens only in exec_lookup, between blocks.
- *	B2 A frame with a live block has FRAME_HAS_CODE, so that no CPU's write index holds it and a store takes the slow path.
- *	B3 Forgetting a block is setting its limit to EXEC_DEAD: no link, jump slot or hash entry can enter it any more, while the
- *	   instruction that overwrote it finishes in it.
- *	B4 Nothing here shows in simulated state: decoding costs no time, and the same state follows for any size of the pool.
+ *	B1 A block's memory is reused only when all are dropped, and that happens only in
+ *	   exec_lookup, between blocks.
+ *	B2 A frame with a live block has FRAME_HAS_CODE, so that no CPU's write index holds it and a
+ *	   store takes the slow path.
+ *	B3 Forgetting a block is setting its limit to EXEC_DEAD: no link, jump slot or hash entry
+ *	   can enter it any more, while the instruction that overwrote it finishes in it.
+ *	B4 Nothing here shows in simulated state: decoding costs no time, and the same state follows
+ *	   for any size of the pool.
  *
  * Units:   bytes; physical addresses.
  * Owner:   the machine; the memory is its arena's.
@@ -83,7 +86,10 @@ void exec_flush(struct machine *m)
 
 	if (!c)
 		return;
-	/* Blocks are laid one behind the other: walk them to kill them and to clear their frames' flags. */
+	/*
+	 * Blocks are laid one behind the other: walk them to kill them and to clear their frames'
+	 * flags.
+	 */
 	for (at = 0; at < c->used_bytes;) {
 		struct exec_block *b = (struct exec_block *)(c->pool + at);
 
@@ -143,7 +149,10 @@ void exec_block_publish(struct exec_cache *c, struct exec_block *b)
 	c->frames[f] = b;
 	has_code(c->m, b->pa >> PAGE_SHIFT);
 	if (b->straddle) {
-		/* A bucket's list runs through frame_next[0] of first pages; straddlers are found through their own list. */
+		/*
+		 * A bucket's list runs through frame_next[0] of first pages; straddlers are found
+		 * through their own list.
+		 */
 		b->frame_next[1] = c->straddlers;
 		c->straddlers = b;
 		has_code(c->m, b->pa2 >> PAGE_SHIFT);
@@ -209,7 +218,9 @@ const u8 *exec_fetch(struct cpu *cpu, u64 va, u64 *pa)
 	host = mmu_translate(cpu, va, 1, TLB_EXEC, cpu->cpl == 3, pa, &cpu->fault);
 	cpu->now += cpu->pending_cost;
 	cpu->pending_cost = 0;
-	if (!host && cpu->fault.vector == FAULT_MMIO) /* code outside RAM reads as all ones, which is no instruction */
+	if (!host &&
+	    cpu->fault.vector ==
+		    FAULT_MMIO) /* code outside RAM reads as all ones, which is no instruction */
 		cpu->fault = (struct fault){ .vector = VEC_UD };
 	return host;
 }

@@ -1,31 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From bytes to blocks: Zydis reads each instruction once, this file chooses its handler and operands.
+ * From bytes to blocks: Zydis reads each instruction once, this file chooses its handler and
+ * operands.
  *
- * Called by exec_lookup; calls Zydis and allocates from the block cache. It must not look at any CPU's state: what a block is
- * depends on its bytes, its address and the mode bits alone.
+ * Called by exec_lookup; calls Zydis and allocates from the block cache. It must not look at any
+ * CPU's state: what a block is depends on its bytes, its address and the mode bits alone.
  *
- *	0x401000: 48 83 c0 01   add $1, %rax        insn[0] add_ri64  dst RAX, imm 1          idx 1, cyc 0, off 0
- *	0x401004: 64 8b 04 25.. mov %fs:40, %eax    insn[1] load32    base FSBASE, disp 40     idx 2, cyc 1, off 4
- *	0x40100c: 39 d8         cmp %ebx, %eax      insn[2] cmp_rr32 fused with insn[3]        idx 3, cyc 2, off 12
- *	0x40100e: 75 f0         jne 0x401000        insn[3] jcc_z     link[0] 0x401010, link[1] 0x401000
+ *	0x401000: 48 83 c0 01   add $1, %rax        insn[0] add_ri64  dst RAX, imm 1          idx 1,
+ *	cyc 0, off 0 0x401004: 64 8b 04 25.. mov %fs:40, %eax    insn[1] load32    base FSBASE, disp
+ *	40     idx 2, cyc 1, off 4 0x40100c: 39 d8         cmp %ebx, %eax      insn[2] cmp_rr32
+ *	fused with insn[3]        idx 3, cyc 2, off 12 0x40100e: 75 f0         jne 0x401000       
+ *	insn[3] jcc_z     link[0] 0x401010, link[1] 0x401000
  *	                                            insn[4] sentinel: idx 5, cyc 4, off 16
  *
- * A block ends at a branch, at a system instruction, at the end of the page, before a native gate, or when it is full.
+ * A block ends at a branch, at a system instruction, at the end of the page, before a native gate,
+ * or when it is full.
  *
- *	D1 The first instruction of a block may lie in two pages; it is then alone, and the block is keyed on both frames.
- *	D2 Every block ends in a sentinel that holds its totals, so insn[k + 1] always tells where instruction k ends.
- *	D3 What is valid but not implemented becomes #UD and is recorded by name; what is no instruction is plain #UD.
- *	D4 An address that needs three registers (segment base, base, index) or 32-bit arithmetic is computed into REG_TMP by a
- *	   micro-operation, which is not an instruction: it shares idx, cyc and off with the one it serves.
- *	D5 Without BMI1 and LZCNT in CPUID, F3 0F BC and F3 0F BD are BSF and BSR, as on hardware without them; CET's and MPX's
- *	   encodings are NOPs.
+ *	D1 The first instruction of a block may lie in two pages; it is then alone, and the block is
+ *	   keyed on both frames.
+ *	D2 Every block ends in a sentinel that holds its totals, so insn[k + 1] always tells where
+ *	   instruction k ends.
+ *	D3 What is valid but not implemented becomes #UD and is recorded by name; what is no
+ *	   instruction is plain #UD.
+ *	D4 An address that needs three registers (segment base, base, index) or 32-bit arithmetic is
+ *	   computed into REG_TMP by a micro-operation, which is not an instruction: it shares idx,
+ *	   cyc and off with the one it serves.
+ *	D5 Without BMI1 and LZCNT in CPUID, F3 0F BC and F3 0F BD are BSF and BSR, as on hardware
+ *	   without them; CET's and MPX's encodings are NOPs.
  *
  * Units:   bits in operand sizes, bytes in lengths.
  * Owner:   blocks belong to the cache.
  * Locking: none.
  * Errors:  #UD, #GP (over 15 bytes, privilege) as handlers that raise them when executed.
- * Time:    instruction costs are looked up here and summed in the block. Decoding itself costs no virtual time.
+ * Time:    instruction costs are looked up here and summed in the block. Decoding itself costs no
+ *          virtual time.
  * Source:  Intel SDM vol. 2; Zydis 4.0.
  */
 
@@ -43,8 +51,9 @@ u64 exec_decoder_bytes(void)
 
 void exec_decoder_init(void *decoder)
 {
-	static const ZydisDecoderMode off[] = { ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET, ZYDIS_DECODER_MODE_LZCNT,
-						ZYDIS_DECODER_MODE_TZCNT, ZYDIS_DECODER_MODE_CLDEMOTE };
+	static const ZydisDecoderMode off[] = { ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET,
+						ZYDIS_DECODER_MODE_LZCNT, ZYDIS_DECODER_MODE_TZCNT,
+						ZYDIS_DECODER_MODE_CLDEMOTE };
 	unsigned k;
 
 	ZydisDecoderInit(decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
@@ -73,7 +82,8 @@ u8 decode_slot(ZydisRegister r)
 
 bool decode_is_gpr(const ZydisDecodedOperand *o)
 {
-	return o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_AL && o->reg.value <= ZYDIS_REGISTER_R15;
+	return o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_AL &&
+	       o->reg.value <= ZYDIS_REGISTER_R15;
 }
 
 bool decode_is_xmm(const ZydisDecodedOperand *o)
@@ -95,9 +105,10 @@ void decode_mem(struct decode *d, const ZydisDecodedOperand *o)
 
 	if (o->mem.base == ZYDIS_REGISTER_RIP || o->mem.base == ZYDIS_REGISTER_EIP)
 		disp += (s64)d->next;
-	else if (d->zi->address_width == 32 && (d->zi->attributes & ZYDIS_ATTRIB_HAS_SIB) && !d->zi->raw.modrm.mod &&
-		 (d->zi->raw.sib.base & 7) == 5)
-		disp = d->zi->raw.disp.value; /* no base, though Zydis 4.0 says R13D when REX.B is set */
+	else if (d->zi->address_width == 32 && (d->zi->attributes & ZYDIS_ATTRIB_HAS_SIB) &&
+		 !d->zi->raw.modrm.mod && (d->zi->raw.sib.base & 7) == 5)
+		disp = d->zi->raw.disp
+			       .value; /* no base, though Zydis 4.0 says R13D when REX.B is set */
 	else if (o->mem.base != ZYDIS_REGISTER_NONE)
 		base = decode_slot(o->mem.base);
 	if (o->mem.index != ZYDIS_REGISTER_NONE) {
@@ -108,7 +119,8 @@ void decode_mem(struct decode *d, const ZydisDecodedOperand *o)
 		seg = REG_FSBASE;
 	if (o->mem.type == ZYDIS_MEMOP_TYPE_MEM && o->mem.segment == ZYDIS_REGISTER_GS)
 		seg = REG_GSBASE;
-	if (d->zi->address_width == 32 || (seg != REG_ZERO && base != REG_ZERO && index != REG_ZERO)) {
+	if (d->zi->address_width == 32 ||
+	    (seg != REG_ZERO && base != REG_ZERO && index != REG_ZERO)) {
 		struct insn same = *i;
 
 		i->fn = d->zi->address_width == 32 ? ea_seg32 : ea_seg64;
@@ -190,7 +202,11 @@ static void finish(struct decode *d, unsigned n, u32 cyc)
 	struct exec_block *b = d->b;
 	struct insn *end = d->i, *i;
 
-	*end = (struct insn){ .fn = fall_through, .block = b, .idx = (u8)(n + 1), .cyc = (u16)cyc, .off = (u16)(d->rip - b->rip) };
+	*end = (struct insn){ .fn = fall_through,
+			      .block = b,
+			      .idx = (u8)(n + 1),
+			      .cyc = (u16)cyc,
+			      .off = (u16)(d->rip - b->rip) };
 	for (i = b->insn; i <= end; i++)
 		i->pos = (u8)(i - b->insn);
 	if (!d->end)
@@ -204,10 +220,13 @@ static void finish(struct decode *d, unsigned n, u32 cyc)
 	b->bytes = (u32)ALIGN_UP(sizeof(*b) + (u64)(end + 1 - b->insn) * sizeof(struct insn), 64);
 }
 
-struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *second, u64 pa2, u32 mode)
+struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *second, u64 pa2,
+			       u32 mode)
 {
 	struct exec_block *b = exec_block_alloc(m->exec, 2 * EXEC_MAX_INSNS + 2);
-	struct decode d = { .m = m, .b = b, .i = b->insn, .rip = rip, .mode = mode, .cc = CC_UNKNOWN };
+	struct decode d = {
+		.m = m, .b = b, .i = b->insn, .rip = rip, .mode = mode, .cc = CC_UNKNOWN
+	};
 	u64 avail = PAGE_SIZE - (rip & (PAGE_SIZE - 1)), off = 0;
 	unsigned n = 0, most = (mode & EXEC_MODE_STEP) || second ? 1 : EXEC_MAX_INSNS;
 	const u8 *code = m->ram + pa;
@@ -228,7 +247,11 @@ struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *sec
 	do {
 		struct insn *first = d.i;
 
-		*d.i = (struct insn){ .base = REG_ZERO, .index = REG_ZERO, .idx = (u8)(n + 1), .cyc = (u16)cyc, .off = (u16)off };
+		*d.i = (struct insn){ .base = REG_ZERO,
+				      .index = REG_ZERO,
+				      .idx = (u8)(n + 1),
+				      .cyc = (u16)cyc,
+				      .off = (u16)off };
 		d.fuse_now = NULL;
 		if (!decode_one(&d, code + off, avail - off)) {
 			if (n == 0)
@@ -246,7 +269,8 @@ struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *sec
 		d.rip = d.next;
 		d.i++;
 		n++;
-	} while (!d.end && n < most && off < avail && cyc + m->cost->cycles[COST_INSN] <= EXEC_MAX_CYCLES &&
+	} while (!d.end && n < most && off < avail &&
+		 cyc + m->cost->cycles[COST_INSN] <= EXEC_MAX_CYCLES &&
 		 !((mode & EXEC_MODE_SUPER) && exec_is_gate(m, d.rip)));
 	finish(&d, n, cyc);
 	return b;

@@ -14,13 +14,13 @@
 struct decode {
 	struct machine *m;
 	struct exec_block *b;
-	struct insn *i;	   /* being filled: fn and operands; idx, cyc, off are set */
-	u64 rip, next;	   /* this instruction's address and the one behind it */
+	struct insn *i; /* being filled: fn and operands; idx, cyc, off are set */
+	u64 rip, next;	/* this instruction's address and the one behind it */
 	u32 mode;
-	u32 cost;	   /* cycles of this instruction */
-	int cc;		   /* cc_op after the instructions so far, or CC_UNKNOWN */
-	bool end;	   /* this instruction ends the block */
-	u64 way0, way1;	   /* addresses of link[0] and link[1] */
+	u32 cost;	/* cycles of this instruction */
+	int cc;		/* cc_op after the instructions so far, or CC_UNKNOWN */
+	bool end;	/* this instruction ends the block */
+	u64 way0, way1; /* addresses of link[0] and link[1] */
 	/* The CMP or TEST just before, which a Jcc may be fused with. */
 	struct insn *fuse, *fuse_now;
 	u8 fuse_op, fuse_form, fuse_size;
@@ -39,8 +39,10 @@ bool decode_is_gpr(const ZydisDecodedOperand *o);
 bool decode_is_xmm(const ZydisDecodedOperand *o);
 /* enum cc_size of an operand size. */
 int decode_size(unsigned bits);
-/* Fill base, index, scale and disp of d->i, perhaps after emitting a micro-operation (d->i moves on). Call before setting
- * other fields. */
+/*
+ * Fill base, index, scale and disp of d->i, perhaps after emitting a micro-operation (d->i moves
+ * on). Call before setting other fields.
+ */
 void decode_mem(struct decode *d, const ZydisDecodedOperand *o);
 void decode_unimplemented(struct decode *d);
 

@@ -2,14 +2,15 @@
 /*
  * Choice of handlers for SSE, SSE2 and x87 instructions.
  *
- * Called by decode.c last. Data moves are the decoder's own (fpmove.c); every other operation is looked up by mnemonic in
- * hw/fp and simd.c.
+ * Called by decode.c last. Data moves are the decoder's own (fpmove.c); every other operation is
+ * looked up by mnemonic in hw/fp and simd.c.
  *
  *	movdqu (%rsi), %xmm0    sse_load128, dst 0
  *	addsd  8(%rax), %xmm1   ea_seg64: REG_TMP = rax + 8;   sse_op_xm, dst 1, sse = ADDSD
  *	fmul   %st(3), %st      x87_op_reg, imm 3
  *
- *	K1 CR0.TS, CR0.EM and CR4.OSFXSR are part of a block's mode, so the handlers of a normal mode ask nothing.
+ *	K1 CR0.TS, CR0.EM and CR4.OSFXSR are part of a block's mode, so the handlers of a normal
+ *	   mode ask nothing.
  *	K2 MMX registers are not implemented: #UD by name.
  *
  * Units:   bits in sizes. Owner: the block under construction. Locking: none.
@@ -22,7 +23,10 @@
 #include "hw/cpu/simd.h"
 #include "hw/fp/fp.h"
 
-/* The address into REG_TMP by a micro-operation of its own; d->i then is the instruction, with disp free. */
+/*
+ * The address into REG_TMP by a micro-operation of its own; d->i then is the instruction, with disp
+ * free.
+ */
 static void address_first(struct decode *d, const ZydisDecodedOperand *o)
 {
 	struct insn same = *d->i;
@@ -34,7 +38,9 @@ static void address_first(struct decode *d, const ZydisDecodedOperand *o)
 		d->i++;
 	}
 	*d->i = same;
-	d->i->base = o->mem.base == ZYDIS_REGISTER_RSP || o->mem.base == ZYDIS_REGISTER_RBP ? RSP : REG_TMP;
+	d->i->base = o->mem.base == ZYDIS_REGISTER_RSP || o->mem.base == ZYDIS_REGISTER_RBP ?
+			     RSP :
+			     REG_TMP;
 }
 
 static bool uses(const struct decode *d, ZydisRegister lo, ZydisRegister hi)
@@ -42,7 +48,8 @@ static bool uses(const struct decode *d, ZydisRegister lo, ZydisRegister hi)
 	unsigned k;
 
 	for (k = 0; k < d->zi->operand_count; k++)
-		if (d->op[k].type == ZYDIS_OPERAND_TYPE_REGISTER && d->op[k].reg.value >= lo && d->op[k].reg.value <= hi)
+		if (d->op[k].type == ZYDIS_OPERAND_TYPE_REGISTER && d->op[k].reg.value >= lo &&
+		    d->op[k].reg.value <= hi)
 			return true;
 	return false;
 }
@@ -76,7 +83,8 @@ static bool move(struct decode *d, const struct move *mv)
 /* MOVD and MOVQ. */
 static bool movd(struct decode *d, bool quad)
 {
-	static const struct move q = { sse_movq_rr, sse_load64, sse_store64 }, l = { NULL, sse_load32, sse_store32 };
+	static const struct move q = { sse_movq_rr, sse_load64, sse_store64 },
+				 l = { NULL, sse_load32, sse_store32 };
 	const ZydisDecodedOperand *a = &d->op[0], *b = &d->op[1];
 
 	if (decode_is_xmm(a) && decode_is_gpr(b)) {
@@ -243,7 +251,8 @@ static bool sse(struct decode *d)
 		gpr_bits = a->size;
 	else if (visible > 1 && decode_is_gpr(b))
 		gpr_bits = b->size;
-	else if (d->zi->mnemonic == ZYDIS_MNEMONIC_CVTSI2SD || d->zi->mnemonic == ZYDIS_MNEMONIC_CVTSI2SS)
+	else if (d->zi->mnemonic == ZYDIS_MNEMONIC_CVTSI2SD ||
+		 d->zi->mnemonic == ZYDIS_MNEMONIC_CVTSI2SS)
 		gpr_bits = b->size;
 	op = sse_lookup(d->zi->mnemonic, gpr_bits);
 	if (!op)
@@ -264,8 +273,12 @@ static bool sse(struct decode *d)
 		address_first(d, b);
 		d->i->fn = op->dst_gpr ? sse_op_gm : sse_op_xm;
 	} else {
-		d->i->src = b->type == ZYDIS_OPERAND_TYPE_REGISTER ? decode_slot(b->reg.value) : decode_slot(a->reg.value);
-		d->i->fn = b->type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? sse_op_xi : op->dst_gpr ? sse_op_gx : decode_is_gpr(b) ? sse_op_xg : sse_op_xx;
+		d->i->src = b->type == ZYDIS_OPERAND_TYPE_REGISTER ? decode_slot(b->reg.value) :
+								     decode_slot(a->reg.value);
+		d->i->fn = b->type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? sse_op_xi :
+			   op->dst_gpr				   ? sse_op_gx :
+			   decode_is_gpr(b)			   ? sse_op_xg :
+								     sse_op_xx;
 	}
 	d->i->dst = decode_slot(a->reg.value);
 	d->i->imm = (s32)imm;
@@ -285,7 +298,8 @@ static bool x87(struct decode *d)
 		if (decode_is_mem(&d->op[k]))
 			mem = &d->op[k];
 	/* DC, DD and DE with a register have ST(i) as their destination. */
-	op = x87_lookup(d->zi->mnemonic, mem ? mem->size : 0, d->zi->opcode == 0xdc || d->zi->opcode == 0xde);
+	op = x87_lookup(d->zi->mnemonic, mem ? mem->size : 0,
+			d->zi->opcode == 0xdc || d->zi->opcode == 0xde);
 	if (!op)
 		return false;
 	d->cost += d->m->cost->cycles[COST_INSN_FP];
@@ -311,7 +325,8 @@ static bool fault_instead(struct decode *d, insn_fn *fn)
 bool decode_fp(struct decode *d)
 {
 	ZydisISASet set = d->zi->meta.isa_set;
-	bool is_x87 = d->zi->meta.category == ZYDIS_CATEGORY_X87_ALU || d->zi->meta.category == ZYDIS_CATEGORY_FCMOV ||
+	bool is_x87 = d->zi->meta.category == ZYDIS_CATEGORY_X87_ALU ||
+		      d->zi->meta.category == ZYDIS_CATEGORY_FCMOV ||
 		      d->zi->mnemonic == ZYDIS_MNEMONIC_FWAIT;
 	bool ok;
 
@@ -324,13 +339,17 @@ bool decode_fp(struct decode *d)
 			return fault_instead(d, sys_nm);
 		return x87(d);
 	}
-	if (d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE || d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE64 ||
-	    d->zi->mnemonic == ZYDIS_MNEMONIC_FXRSTOR || d->zi->mnemonic == ZYDIS_MNEMONIC_FXRSTOR64) {
+	if (d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
+	    d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE64 ||
+	    d->zi->mnemonic == ZYDIS_MNEMONIC_FXRSTOR ||
+	    d->zi->mnemonic == ZYDIS_MNEMONIC_FXRSTOR64) {
 		if (d->mode & (EXEC_MODE_EM | EXEC_MODE_TS))
 			return fault_instead(d, sys_nm);
 		decode_mem(d, &d->op[0]);
-		d->i->fn = d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE || d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE64 ?
-				   sys_fxsave : sys_fxrstor;
+		d->i->fn = d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
+					   d->zi->mnemonic == ZYDIS_MNEMONIC_FXSAVE64 ?
+				   sys_fxsave :
+				   sys_fxrstor;
 		return true;
 	}
 	if (set != ZYDIS_ISA_SET_SSE && set != ZYDIS_ISA_SET_SSE2 && set != ZYDIS_ISA_SET_SSEMXCSR)

@@ -2,17 +2,18 @@
 /*
  * Choice of handlers for the integer instructions.
  *
- * Called by decode.c for each instruction, before the system and floating-point parts. It fills d->i from Zydis's operands
- * and keeps track of what the flags were last set by (d->cc), so that conditions can be computed from the lazy flags' own
- * fields.
+ * Called by decode.c for each instruction, before the system and floating-point parts. It fills
+ * d->i from Zydis's operands and keeps track of what the flags were last set by (d->cc), so that
+ * conditions can be computed from the lazy flags' own fields.
  *
  *	cmp $5, %ecx          alu_fn[ALU_CMP][F_RI][CC_32]; d->cc = CC_SUB|CC_32; may be fused
- *	jg  0x401200          fused_fn[0][F_RI][CC_32][LE]: way0 = not taken, way1 = 0x401200, since G is "not LE"
+ *	jg  0x401200          fused_fn[0][F_RI][CC_32][LE]: way0 = not taken, way1 = 0x401200, since
+ *	G is "not LE"
  *
- *	I1 d->cc is what cc_op will be at run time whenever it is not CC_UNKNOWN; an instruction that sets flags only sometimes (a
- *	   shift by CL) makes it unknown.
- *	I2 Fusing replaces the handler of the CMP or TEST, not its operands: alone (in its cold copy, or with a stop behind it) it is
- *	   still the CMP or TEST.
+ *	I1 d->cc is what cc_op will be at run time whenever it is not CC_UNKNOWN; an instruction
+ *	   that sets flags only sometimes (a shift by CL) makes it unknown.
+ *	I2 Fusing replaces the handler of the CMP or TEST, not its operands: alone (in its cold
+ *	   copy, or with a stop behind it) it is still the CMP or TEST.
  *
  * Units:   bits in sizes.
  * Owner:   the block under construction.
@@ -61,7 +62,8 @@ static bool two_operands(struct decode *d, enum form *form)
 	return true;
 }
 
-static const u8 alu_cc[NR_ALU] = { CC_ADD, CC_LOGIC, CC_ADC, CC_SBB, CC_LOGIC, CC_SUB, CC_LOGIC, CC_SUB, CC_LOGIC };
+static const u8 alu_cc[NR_ALU] = { CC_ADD, CC_LOGIC, CC_ADC, CC_SBB,  CC_LOGIC,
+				   CC_SUB, CC_LOGIC, CC_SUB, CC_LOGIC };
 
 static bool alu(struct decode *d, enum alu op)
 {
@@ -144,7 +146,10 @@ static u64 branch_target(struct decode *d)
 	return d->next + (u64)d->op[0].imm.value.s;
 }
 
-/* A branch whose target is not canonical always faults when taken; such code is left to #GP when reached. */
+/*
+ * A branch whose target is not canonical always faults when taken; such code is left to #GP when
+ * reached.
+ */
 static bool ends_block(struct decode *d, insn_fn *fn)
 {
 	d->i->fn = fn;
@@ -197,9 +202,9 @@ static bool cmov(struct decode *d)
 	} else {
 		d->i->src = decode_slot(d->op[1].reg.value);
 		d->i->imm = (s32)(bits == 16 ? cond : cond & 1);
-		d->i->fn = bits == 16	? cmov_rr16 :
-			   bits == 32	? cmov32_fn[pick_pred(d->cc, cond)] :
-					  cmov64_fn[pick_pred(d->cc, cond)];
+		d->i->fn = bits == 16 ? cmov_rr16 :
+			   bits == 32 ? cmov32_fn[pick_pred(d->cc, cond)] :
+					cmov64_fn[pick_pred(d->cc, cond)];
 	}
 	d->i->dst = decode_slot(d->op[0].reg.value);
 	return true;
@@ -256,7 +261,8 @@ static bool ret(struct decode *d)
 {
 	if (d->zi->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
 		return false;
-	d->i->imm = d->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? (s32)(u16)d->op[0].imm.value.u : 0;
+	d->i->imm = d->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? (s32)(u16)d->op[0].imm.value.u :
+								    0;
 	return ends_block(d, ret_near);
 }
 
@@ -278,7 +284,8 @@ static bool mov(struct decode *d)
 
 	if (b->type == ZYDIS_OPERAND_TYPE_REGISTER && !decode_is_gpr(b))
 		return false; /* segment, control and debug registers: decode_system */
-	if (b->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && size == CC_64 && (s32)b->imm.value.s != b->imm.value.s) {
+	if (b->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && size == CC_64 &&
+	    (s32)b->imm.value.s != b->imm.value.s) {
 		d->i->dst = decode_slot(a->reg.value);
 		d->i->imm64 = b->imm.value.u;
 		d->i->fn = mov_abs;
@@ -308,7 +315,8 @@ static bool mov(struct decode *d)
 
 static bool extend(struct decode *d, bool sign)
 {
-	static insn_fn *const zx[2][2][2] = { { { movzx8_16, movzx8_16m }, { movzx8_32, movzx8_32m } },
+	static insn_fn *const zx[2][2][2] = { { { movzx8_16, movzx8_16m },
+						{ movzx8_32, movzx8_32m } },
 					      { { NULL, NULL }, { movzx16_32, movzx16_32m } } };
 	static insn_fn *const sx[3][3][2] = {
 		{ { movsx8_16, movsx8_16m }, { movsx8_32, movsx8_32m }, { movsx8_64, movsx8_64m } },
@@ -323,9 +331,9 @@ static bool extend(struct decode *d, bool sign)
 	else
 		d->i->src = decode_slot(d->op[1].reg.value);
 	d->i->dst = decode_slot(d->op[0].reg.value);
-	if (from >= to) { /* MOVSXD and MOVSX without widening are plain moves */
+	if (from >= to) { /* MOVSXD and MOVSX that do not widen are plain moves */
 		d->i->fn = mem ? load_fn[to] : mov_rr_fn[to];
-		return from == to;
+		return true;
 	}
 	d->i->fn = sign ? sx[from][to - 1][mem] : zx[from][to == CC_16 ? 0 : 1][mem];
 	return d->i->fn != NULL;
@@ -355,10 +363,8 @@ static bool push(struct decode *d)
 		return true;
 	}
 	if (decode_is_mem(o)) {
-		if (narrow)
-			return false;
 		decode_mem(d, o);
-		d->i->fn = push_m;
+		d->i->fn = narrow ? push_m16 : push_m;
 		return true;
 	}
 	if (!decode_is_gpr(o))
@@ -374,10 +380,8 @@ static bool pop(struct decode *d)
 	bool narrow = d->zi->operand_width == 16;
 
 	if (decode_is_mem(o)) {
-		if (narrow)
-			return false;
 		decode_mem(d, o);
-		d->i->fn = pop_m;
+		d->i->fn = narrow ? pop_m16 : pop_m;
 		return true;
 	}
 	if (!decode_is_gpr(o))
@@ -413,7 +417,9 @@ static bool exchange(struct decode *d, insn_fn *const fn[2][4])
 
 static bool shift(struct decode *d, enum shift op)
 {
-	static const u8 kinds[NR_SHIFTS] = { [SH_SHL] = CC_SHL, [SH_SHR] = CC_SHR, [SH_SAR] = CC_SAR };
+	static const u8 kinds[NR_SHIFTS] = {
+		[SH_SHL] = CC_SHL, [SH_SHR] = CC_SHR, [SH_SAR] = CC_SAR
+	};
 	const ZydisDecodedOperand *a = &d->op[0], *c = &d->op[1];
 	int size = decode_size(a->size);
 	bool mem = decode_is_mem(a), imm = c->type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
@@ -493,7 +499,8 @@ static bool bit(struct decode *d, enum bitop op)
 		d->i->imm = (s32)((unsigned)b->imm.value.u & (a->size - 1u));
 	else
 		d->i->src = decode_slot(b->reg.value);
-	d->i->fn = bit_fn[op][mem ? (imm ? BITF_MI : BITF_MR) : (imm ? BITF_RI : BITF_RR)][decode_size(a->size)];
+	d->i->fn = bit_fn[op][mem ? (imm ? BITF_MI : BITF_MR) : (imm ? BITF_RI : BITF_RR)]
+			 [decode_size(a->size)];
 	d->cc = CC_UNKNOWN;
 	return d->i->fn != NULL;
 }
@@ -515,7 +522,10 @@ static bool string(struct decode *d, insn_fn *fn, int size)
 
 	if (d->zi->opcode_map != ZYDIS_OPCODE_MAP_DEFAULT)
 		return false; /* MOVSD and CMPSD of SSE2 */
-	d->i->imm = size | (rep == 0xf3 ? STR_REP : rep == 0xf2 ? STR_REPNE : 0) |
+	d->i->imm = size |
+		    (rep == 0xf3 ? STR_REP :
+		     rep == 0xf2 ? STR_REPNE :
+				   0) |
 		    (d->zi->address_width == 32 ? STR_ADDR32 : 0);
 	d->i->src = REG_ZERO;
 	if (d->zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS)
@@ -652,7 +662,7 @@ bool decode_integer(struct decode *d)
 	case ZYDIS_MNEMONIC_POP:
 		return pop(d);
 	case ZYDIS_MNEMONIC_LEAVE:
-		return bits == 16 ? false : plain(d, leave);
+		return plain(d, bits == 16 ? leave16 : leave);
 	case ZYDIS_MNEMONIC_ENTER:
 		if (bits == 16 || (d->op[1].imm.value.u & 31) != 0)
 			return false;
@@ -695,13 +705,11 @@ bool decode_integer(struct decode *d)
 		return plain(d, cqo);
 	case ZYDIS_MNEMONIC_XLAT:
 		d->i->base = RBX;
-		if (d->zi->address_width == 32)
-			return false;
 		if (d->zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS)
 			d->i->index = REG_FSBASE;
 		if (d->zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS)
 			d->i->index = REG_GSBASE;
-		return plain(d, xlat);
+		return plain(d, d->zi->address_width == 32 ? xlat32 : xlat);
 	case ZYDIS_MNEMONIC_LAHF:
 		return plain(d, lahf);
 	case ZYDIS_MNEMONIC_SAHF:

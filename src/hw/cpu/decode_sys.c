@@ -2,14 +2,16 @@
 /*
  * Choice of handlers for system instructions.
  *
- * Called by decode.c after the integer part. Each of these ends its block: the handlers in system.c return to exec_run,
- * because privilege, translation, time or interrupts may be different afterwards.
+ * Called by decode.c after the integer part. Each of these ends its block: the handlers in system.c
+ * return to exec_run, because privilege, translation, time or interrupts may be different
+ * afterwards.
  *
  *	0f 22 d8   mov %rax, %cr3    sys_mov_to_cr, src RAX, imm 3
  *	0f 0b      ud2               sys_undefined: #UD that names nothing
  *	0f 01 f9   rdtscp            sys_rdtscp
  *
- * Far branches, task switches by TSS, string I/O and virtualisation are not implemented: #UD, by name.
+ * Far branches, task switches by TSS, string I/O and virtualisation are not implemented: #UD, by
+ * name.
  *
  * Units:   none. Owner: the block under construction. Locking: none.
  * Errors:  false for what is not a system instruction known here.

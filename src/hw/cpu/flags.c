@@ -2,22 +2,25 @@
 /*
  * The arithmetic flags of RFLAGS, worked out when somebody looks.
  *
- * Nearly every integer instruction sets six flags and nearly no one reads them, so handlers only note what they computed
- * (flags.h has the table) and this file answers the rare general question. Jcc handlers answer the common ones themselves from the
- * same fields. Called by the handlers, by cpu_deliver and PUSHF (through cpu_rflags) and by whoever sets RFLAGS.
+ * Nearly every integer instruction sets six flags and nearly no one reads them, so handlers only
+ * note what they computed (flags.h has the table) and this file answers the rare general question.
+ * Jcc handlers answer the common ones themselves from the same fields. Called by the handlers, by
+ * cpu_deliver and PUSHF (through cpu_rflags) and by whoever sets RFLAGS.
  *
  *	cmp eax=3, 5:   cc_op = CC_SUB|CC_32, cc_dst = 0xfffffffe, cc_src = 5
  *	  the first operand is dst + src = 3;  CF = 3 < 5 = 1;  ZF = dst == 0 = 0;  SF = bit 31 of dst = 1
  *	  OF = (3 ^ 5) & (3 ^ dst) at bit 31 = 0;  AF = (3 ^ 5 ^ dst) bit 4 = 1;  PF = parity of 0xfe = 0
  *
- *	F1 cc_op == CC_EFLAGS: the arithmetic bits of cpu->rflags are true. Otherwise those bits are stale and mean nothing.
+ *	F1 cc_op == CC_EFLAGS: the arithmetic bits of cpu->rflags are true. Otherwise those bits are
+ *	   stale and mean nothing.
  *	F2 All other bits of cpu->rflags are always true; bit 1 is always 1.
- *	F3 With CC_OVR, CF and OF are in cc_src2 and the other four come from the kind; the kind is then none that uses cc_src2.
+ *	F3 With CC_OVR, CF and OF are in cc_src2 and the other four come from the kind; the kind is
+ *	   then none that uses cc_src2.
  *
- * Flags the manuals leave undefined are what AMD's Zen cores leave, so that a run can be compared with such a host bit by
- * bit: AND/OR/XOR/TEST clear AF; shifts set AF, and OF is computed for every count as for a count of 1 (SAR: 0);
- * MUL and IMUL leave SF, ZF, AF and PF alone; DIV clears SF, ZF and PF and sets AF; BSF and BSR change ZF only; BT and
- * its kin change CF only.
+ * Flags the manuals leave undefined are what AMD's Zen cores leave, so that a run can be compared
+ * with such a host bit by bit: AND/OR/XOR/TEST clear AF; shifts set AF, and OF is computed for
+ * every count as for a count of 1 (SAR: 0); MUL and IMUL leave SF, ZF, AF and PF alone; DIV clears
+ * SF, ZF and PF and sets AF; BSF and BSR change ZF only; BT and its kin change CF only.
  *
  * Units:   cc values are zero-extended operands.
  * Owner:   the CPU.

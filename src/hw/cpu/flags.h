@@ -3,8 +3,9 @@
 #define HW_CPU_FLAGS_H
 
 /*
- * Lazy arithmetic flags. An instruction stores how it computed (cpu->cc_op) and two values; a flag is worked out when someone
- * asks. cc_op is kind | size, with CC_OVR on top when CF and OF were set apart from the rest (MUL, rotates).
+ * Lazy arithmetic flags. An instruction stores how it computed (cpu->cc_op) and two values; a flag
+ * is worked out when someone asks. cc_op is kind | size, with CC_OVR on top when CF and OF were set
+ * apart from the rest (MUL, rotates).
  *
  *	kind		cc_dst		cc_src				cc_src2
  *	CC_ADD		result		second operand
@@ -43,8 +44,24 @@ enum cc_kind {
 #define CC_OVR 0x40u
 
 /* x86 condition codes, as the low nibble of Jcc. An odd one is its neighbour's negation. */
-enum cond { COND_O, COND_NO, COND_B, COND_AE, COND_E, COND_NE, COND_BE, COND_A,
-	    COND_S, COND_NS, COND_P, COND_NP, COND_L, COND_GE, COND_LE, COND_G };
+enum cond {
+	COND_O,
+	COND_NO,
+	COND_B,
+	COND_AE,
+	COND_E,
+	COND_NE,
+	COND_BE,
+	COND_A,
+	COND_S,
+	COND_NS,
+	COND_P,
+	COND_NP,
+	COND_L,
+	COND_GE,
+	COND_LE,
+	COND_G
+};
 
 /* The six arithmetic flags now, as RFLAGS bits. */
 u64 flags_arith(const struct cpu *cpu);
@@ -52,7 +69,10 @@ u64 flags_arith(const struct cpu *cpu);
 u64 flags_cf(const struct cpu *cpu);
 /* Whether x86 condition code c holds now. */
 bool flags_cond(const struct cpu *cpu, enum cond c);
-/* Put the arithmetic flags into cpu->rflags (cc_op becomes CC_EFLAGS), so that single bits can be changed there. */
+/*
+ * Put the arithmetic flags into cpu->rflags (cc_op becomes CC_EFLAGS), so that single bits can be
+ * changed there.
+ */
 void flags_materialise(struct cpu *cpu);
 
 static inline bool cc_uses_src2(u32 cc_op)

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moves between XMM registers, general registers and memory; and the way from decoded SSE and x87 instructions to the functions
- * that compute them (hw/fp/fp.h, hw/cpu/simd.h).
+ * Moves between XMM registers, general registers and memory; and the way from decoded SSE and x87
+ * instructions to the functions that compute them (hw/fp/fp.h, hw/cpu/simd.h).
  *
- * The decoder picks handlers; these fetch and store operands and know nothing of floating point. A pointer to an operand in RAM goes
- * straight to the function when the TLB index has it.
+ * The decoder picks handlers; these fetch and store operands and know nothing of floating point. A
+ * pointer to an operand in RAM goes straight to the function when the TLB index has it.
  *
  *	paddb 16(%rsi), %xmm3:  hit -> host pointer, aligned -> i->sse->fn(cpu, cpu->fpu.xmm[3], pointer, 0)
  *	fstp  (%rsp):           write side hit -> i->x87->fn(cpu, pointer, 0) fills 10 bytes and pops
  *	fnsave (%rdi), 108 bytes over two pages: probe both; the function fills exec->image; written in pieces of 64
  *
- *	E1 A store's destination is known to be writable before an x87 function, which changes the register stack, is called.
+ *	E1 A store's destination is known to be writable before an x87 function, which changes the
+ *	   register stack, is called.
  *	E2 Aligned forms raise #GP before the access; MOVUPS and the like take any address.
  *	E3 A function that returns false has set cpu->fault and changed no operand.
  *
  * Units:   bytes.
- * Owner:   cpu->fpu is the CPU's; exec->buf and exec->image are scratch between two lines of one handler.
+ * Owner:   cpu->fpu is the CPU's; exec->buf and exec->image are scratch between two lines of one
+ *          handler.
  * Locking: none.
  * Errors:  faults of memory operands, #GP for alignment, what the functions say.
  * Time:    COST_INSN for moves, plus COST_INSN_FP for the rest; charged by the block.
@@ -261,9 +263,11 @@ HANDLER(sse_op_gx)
 }
 
 /*
- * src is in memory. Its address was computed into REG_TMP by a micro-operation, so that disp's place is free for i->sse.
+ * src is in memory. Its address was computed into REG_TMP by a micro-operation, so that disp's
+ * place is free for i->sse.
  */
-static force_inline const struct insn *op_mem(struct cpu *cpu, const struct insn *i, insn_fn *const cold, void *dst)
+static force_inline const struct insn *op_mem(struct cpu *cpu, const struct insn *i,
+					      insn_fn *const cold, void *dst)
 {
 	u64 at = cpu->r[REG_TMP];
 	const void *src;
@@ -308,10 +312,12 @@ HANDLER(sse_maskmovdqu)
 
 	sync_begin(cpu, i);
 	for (k = 0; k < 16; k++)
-		if ((XMM(i->src)[k] & 0x80) && !mmu_probe_write(cpu, at + k, 1, cpu->cpl == 3, &cpu->fault))
+		if ((XMM(i->src)[k] & 0x80) &&
+		    !mmu_probe_write(cpu, at + k, 1, cpu->cpl == 3, &cpu->fault))
 			goto fault;
 	for (k = 0; k < 16; k++)
-		if ((XMM(i->src)[k] & 0x80) && !mmu_write(cpu, at + k, &XMM(i->dst)[k], 1, cpu->cpl == 3, &cpu->fault))
+		if ((XMM(i->src)[k] & 0x80) &&
+		    !mmu_write(cpu, at + k, &XMM(i->dst)[k], 1, cpu->cpl == 3, &cpu->fault))
 			goto fault;
 	i = sync_end(cpu, i);
 	NEXT;
@@ -405,7 +411,8 @@ static __cold __noinline const struct insn *x87_store_slow(struct cpu *cpu, cons
 
 	sync_begin(cpu, i);
 	/* An unmasked response stores nothing: the old bytes are written back. */
-	if (!probe_bytes(cpu, at, i->x87->mem_bytes) || !read_bytes(cpu, at, cpu->exec->image, i->x87->mem_bytes) ||
+	if (!probe_bytes(cpu, at, i->x87->mem_bytes) ||
+	    !read_bytes(cpu, at, cpu->exec->image, i->x87->mem_bytes) ||
 	    !i->x87->fn(cpu, cpu->exec->image, 0) ||
 	    !write_bytes(cpu, at, cpu->exec->image, i->x87->mem_bytes))
 		return failed(cpu);

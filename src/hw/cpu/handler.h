@@ -2,7 +2,10 @@
 #ifndef HW_CPU_HANDLER_H
 #define HW_CPU_HANDLER_H
 
-/* What the bodies of handlers are written with; insn.h tells how they run. Only the handler files of src/hw/cpu/ include it. */
+/*
+ * What the bodies of handlers are written with; insn.h tells how they run. Only the handler files
+ * of src/hw/cpu/ include it.
+ */
 
 #include "hw/cpu/insn.h"
 
@@ -84,7 +87,8 @@ static force_inline void set_cc(struct cpu *cpu, u32 op, u64 dst, u64 src)
 }
 
 /* The one-compare hit of hw/tlb.h. NULL: the slow way. */
-static force_inline void *tlb_hit(struct cpu *cpu, const struct insn *i, u64 va, unsigned n, enum tlb_access a)
+static force_inline void *tlb_hit(struct cpu *cpu, const struct insn *i, u64 va, unsigned n,
+				  enum tlb_access a)
 {
 	const struct tlb_slot *s = &cpu->tlb.slot[a][tlb_slot_index(va)];
 

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions that move data: MOV, MOVZX, MOVSX, LEA, PUSH, POP, XCHG, XADD, CMPXCHG, BSWAP, sign extensions, single flags.
+ * Instructions that move data: MOV, MOVZX, MOVSX, LEA, PUSH, POP, XCHG, XADD, CMPXCHG, BSWAP, sign
+ * extensions, single flags.
  *
  * The decoder picks them; they call nothing but the slow half of memory accesses.
  *
  *	push %rbx:   new rsp = 0x7fffffffe0f0 - 8; store 8 bytes there; only then RSP changes
- *	pop 8(%rsp): load at RSP; RSP += 8; the address uses the new RSP; a fault of the store puts RSP back
+ *	pop 8(%rsp): load at RSP; RSP += 8; the address uses the new RSP; a fault of the store puts
+ *	RSP back
  *
  *	V1 Nothing is changed before the last access that can fault has succeeded.
- *	V2 CMPXCHG writes its memory operand in either case, as hardware does: a failing one faults on a read-only page.
- *	V3 A failing 32-bit CMPXCHG leaves the upper half of a register destination (Zen 4); RAX is zero-extended.
+ *	V2 CMPXCHG writes its memory operand in either case, as hardware does: a failing one faults
+ *	   on a read-only page.
+ *	V3 A failing 32-bit CMPXCHG leaves the upper half of a register destination (Zen 4); RAX is
+ *	   zero-extended.
  *
  * Units:   operand sizes by enum cc_size.
  * Owner:   the CPU.
  * Locking: see alu.c.
- * Errors:  faults of memory operands; #SS for stack accesses outside canonical space; #GP for a misaligned CMPXCHG16B.
+ * Errors:  faults of memory operands; #SS for stack accesses outside canonical space; #GP for a
+ *          misaligned CMPXCHG16B.
  * Time:    COST_INSN, charged by the block.
  * Source:  Intel SDM vol. 2; AMD APM vol. 3.
  */
@@ -72,10 +77,14 @@ MOVES(16)
 MOVES(32)
 MOVES(64)
 
-#define ROW(op) { op##8, op##16, op##32, op##64 }
-insn_fn *const mov_rr_fn[4] = ROW(mov_rr), *const mov_ri_fn[4] = ROW(mov_ri), *const load_fn[4] = ROW(load),
-	*const load_bd_fn[4] = ROW(load_bd), *const store_fn[4] = ROW(store), *const store_bd_fn[4] = ROW(store_bd),
-	*const store_imm_fn[4] = ROW(store_imm);
+#define ROW(op)                                                                                    \
+	{                                                                                          \
+		op##8, op##16, op##32, op##64                                                      \
+	}
+insn_fn *const mov_rr_fn[4] = ROW(mov_rr), *const mov_ri_fn[4] = ROW(mov_ri),
+	       *const load_fn[4] = ROW(load), *const load_bd_fn[4] = ROW(load_bd),
+	       *const store_fn[4] = ROW(store), *const store_bd_fn[4] = ROW(store_bd),
+	       *const store_imm_fn[4] = ROW(store_imm);
 
 HANDLER(mov_abs)
 {
@@ -120,7 +129,10 @@ HANDLER(lea64_bi)
 	NEXT;
 }
 
-/* Micro-operations before an instruction whose address has a segment base besides base and index, or is 32 bits wide. */
+/*
+ * Micro-operations before an instruction whose address has a segment base besides base and index,
+ * or is 32 bits wide.
+ */
 HANDLER(ea_seg64)
 {
 	cpu->r[REG_TMP] = EA + cpu->r[i->src];
@@ -256,6 +268,17 @@ MEM_HANDLER(push_m)
 	NEXT;
 }
 
+MEM_HANDLER(push_m16)
+{
+	u64 sp = cpu->r[RSP] - 2;
+	u16 v;
+
+	LOAD(u16, v, EA);
+	STORE_STACK(u16, sp, v);
+	cpu->r[RSP] = sp;
+	NEXT;
+}
+
 MEM_HANDLER(pop_r)
 {
 	u64 v;
@@ -288,6 +311,28 @@ MEM_HANDLER(pop_m)
 	NEXT;
 }
 
+MEM_HANDLER(pop_m16)
+{
+	u64 at;
+	u16 v;
+
+	LOAD_STACK(u16, v, cpu->r[RSP]);
+	at = EA + (i->base == RSP ? 2 : 0);
+	STORE(u16, at, v);
+	cpu->r[RSP] += 2;
+	NEXT;
+}
+
+MEM_HANDLER(leave16)
+{
+	u16 v;
+
+	LOAD_STACK(u16, v, cpu->r[RBP]);
+	cpu->r[RSP] = cpu->r[RBP] + 2;
+	set16(cpu, RBP, v);
+	NEXT;
+}
+
 MEM_HANDLER(leave)
 {
 	u64 v;
@@ -314,6 +359,16 @@ MEM_HANDLER(xlat)
 	u8 v;
 
 	LOAD(u8, v, EA + (u8)cpu->r[RAX]);
+	set8(cpu, 0, v);
+	NEXT;
+}
+
+/* With a 32-bit address; index is the segment base. */
+MEM_HANDLER(xlat32)
+{
+	u8 v;
+
+	LOAD(u8, v, (u32)(cpu->r[RBX] + (u8)cpu->r[RAX]) + cpu->r[i->index]);
 	set8(cpu, 0, v);
 	NEXT;
 }
@@ -451,7 +506,8 @@ HANDLER(sahf)
 {
 	u64 keep = flags_arith(cpu) & FLAG_OF;
 
-	cpu_set_arith_flags(cpu, keep | (get8(cpu, RAX * 8 + 1) & (FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF)));
+	cpu_set_arith_flags(cpu, keep | (get8(cpu, RAX * 8 + 1) &
+					 (FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF)));
 	NEXT;
 }
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiplication, division, and instructions on single bits: MUL IMUL DIV IDIV, BT BTS BTR BTC, BSF BSR.
+ * Multiplication, division, and instructions on single bits: MUL IMUL DIV IDIV, BT BTS BTR BTC, BSF
+ * BSR.
  *
- * The decoder picks handlers from the tables at the end of each part; the operand that may be in memory is src or the address.
+ * The decoder picks handlers from the tables at the end of each part; the operand that may be in
+ * memory is src or the address.
  *
- *	imul %ecx, %eax after cmp:  only CF and OF change, so cc_op keeps its kind and CC_OVR is put on top
- *	bt %rdi, (%rsi) with rdi = -1:  the quadword at rsi - 8, bit 63
+ *	imul %ecx, %eax after cmp:  only CF and OF change, so cc_op keeps its kind and CC_OVR is put
+ *	on top bt %rdi, (%rsi) with rdi = -1:  the quadword at rsi - 8, bit 63
  *
  *	U1 A division that faults has changed nothing.
- *	U2 A bit string in memory is addressed by the signed bit index, in units of the operand size.
+ *	U2 A bit string in memory is addressed by the signed bit index, in units of the operand
+ *	   size.
  *	U3 BSF and BSR of 0 set ZF and leave the whole 64-bit destination alone.
  *
  * Units:   operand sizes by enum cc_size.
@@ -205,8 +208,10 @@ IMUL2(16)
 IMUL2(32)
 IMUL2(64)
 
-insn_fn *const imul2_fn[2][4] = { { NULL, imul2_r16, imul2_r32, imul2_r64 }, { NULL, imul2_m16, imul2_m32, imul2_m64 } };
-insn_fn *const imul3_fn[2][4] = { { NULL, imul3_r16, imul3_r32, imul3_r64 }, { NULL, imul3_m16, imul3_m32, imul3_m64 } };
+insn_fn *const imul2_fn[2][4] = { { NULL, imul2_r16, imul2_r32, imul2_r64 },
+				  { NULL, imul2_m16, imul2_m32, imul2_m64 } };
+insn_fn *const imul3_fn[2][4] = { { NULL, imul3_r16, imul3_r32, imul3_r64 },
+				  { NULL, imul3_m16, imul3_m32, imul3_m64 } };
 
 /* --- bits --- */
 
@@ -346,5 +351,7 @@ SCAN(bsr, BSR_OF, 32)
 SCAN(bsr, BSR_OF, 64)
 /* clang-format on */
 
-insn_fn *const bsf_fn[2][4] = { { NULL, bsf_r16, bsf_r32, bsf_r64 }, { NULL, bsf_m16, bsf_m32, bsf_m64 } };
-insn_fn *const bsr_fn[2][4] = { { NULL, bsr_r16, bsr_r32, bsr_r64 }, { NULL, bsr_m16, bsr_m32, bsr_m64 } };
+insn_fn *const bsf_fn[2][4] = { { NULL, bsf_r16, bsf_r32, bsf_r64 },
+				{ NULL, bsf_m16, bsf_m32, bsf_m64 } };
+insn_fn *const bsr_fn[2][4] = { { NULL, bsr_r16, bsr_r32, bsr_r64 },
+				{ NULL, bsr_m16, bsr_m32, bsr_m64 } };

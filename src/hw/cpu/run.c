@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run loop: blocks are found and executed until something wants attention, and that something is attended to.
+ * The run loop: blocks are found and executed until something wants attention, and that something
+ * is attended to.
  *
- * cpu_run is called by the bottom frame of every task's C stack. It calls exec_run (code), the engine (horizon, HLT), the entry
- * mechanisms (exceptions, interrupts) and native gates. It must not know what any instruction does.
+ * cpu_run is called by the bottom frame of every task's C stack. It calls exec_run (code), the
+ * engine (horizon, HLT), the entry mechanisms (exceptions, interrupts) and native gates. It must
+ * not know what any instruction does.
  *
  *	cpu_run:  now >= horizon --> engine_slice, return         exec_run:  look up block at rip
  *	          interrupt to take --> deliver, gate?                       fits before the horizon --> run it, follow links
@@ -11,20 +13,26 @@
  *	                   --> at a gate --> call it, return                 fault, HLT, gate, horizon --> return
  *	                   --> HLT --> engine_halt, return
  *
- *	R1 An instruction is executed if and only if now < horizon before it (and before each iteration of a REP), whatever blocks
- *	   it was decoded into. So interrupts arrive at the same instruction for every history of the block cache.
- *	R2 A fetch that costs time costs it before the instruction; the horizon is asked again after it.
- *	R3 A link is patched only by the lookup that follows its miss, in the same exec_run, under the same mode.
- *	R4 Blocks of one instruction (EXEC_MODE_STEP) are never linked to and link to nothing: near the horizon, in the shadow of
- *	   STI, and under RFLAGS.TF.
- *	R5 A gate is matched only at CPL 0 and entered only when a fetch at its address passes translation.
+ *	R1 An instruction is executed if and only if now < horizon before it (and before each
+ *	   iteration of a REP), whatever blocks it was decoded into. So interrupts arrive at the
+ *	   same instruction for every history of the block cache.
+ *	R2 A fetch that costs time costs it before the instruction; the horizon is asked again after
+ *	   it.
+ *	R3 A link is patched only by the lookup that follows its miss, in the same exec_run, under
+ *	   the same mode.
+ *	R4 Blocks of one instruction (EXEC_MODE_STEP) are never linked to and link to nothing: near
+ *	   the horizon, in the shadow of STI, and under RFLAGS.TF.
+ *	R5 A gate is matched only at CPL 0 and entered only when a fetch at its address passes
+ *	   translation.
  *
  * Units:   cycles.
  * Owner:   the CPU.
  * Locking: none.
- * Errors:  guest faults are delivered; what cannot be delivered ends in #DF and shutdown inside cpu_deliver.
+ * Errors:  guest faults are delivered; what cannot be delivered ends in #DF and shutdown inside
+ *          cpu_deliver.
  * Time:    COST_GATE on entering a gate; all else is charged by who does it.
- * Source:  Intel SDM vol. 3A 6.6 (interrupts between instructions), 6.8.3 (STI shadow), 17.3.1.4 (TF).
+ * Source:  Intel SDM vol. 3A 6.6 (interrupts between instructions), 6.8.3 (STI shadow), 17.3.1.4
+ *          (TF).
  */
 
 #include "hw/cpu/insn.h"
@@ -82,7 +90,8 @@ static void execute(struct cpu *cpu, struct exec_block *b)
 
 static bool wants_interrupt(const struct cpu *cpu)
 {
-	return cpu->irq_line && !cpu->irq_shadow && ((cpu->rflags & FLAG_IF) || (cpu->nmi_pending && !cpu->nmi_blocked));
+	return cpu->irq_line && !cpu->irq_shadow &&
+	       ((cpu->rflags & FLAG_IF) || (cpu->nmi_pending && !cpu->nmi_blocked));
 }
 
 /* One instruction, which may set cpu->fault; then the trap of TF. */
@@ -163,7 +172,10 @@ bool cpu_enter_gate(struct cpu *cpu)
 	unsigned tries;
 	u64 pa;
 
-	/* A handler whose own page does not translate leads to another handler, or through #DF to shutdown. */
+	/*
+	 * A handler whose own page does not translate leads to another handler, or through #DF to
+	 * shutdown.
+	 */
 	for (tries = 0; tries < 8; tries++) {
 		if (cpu->cpl != 0 || !exec_is_gate(m, cpu->rip))
 			return false;

@@ -2,8 +2,8 @@
 /*
  * Shifts and rotates: ROL ROR RCL RCR SHL SHR SAR, SHLD and SHRD, by a constant or by CL.
  *
- * The decoder picks handlers from shift_fn, shld_fn and shrd_fn. Constant counts come masked in imm and are not 0 for a register;
- * a count in CL may be 0, and then no flag changes.
+ * The decoder picks handlers from shift_fn, shld_fn and shrd_fn. Constant counts come masked in imm
+ * and are not 0 for a register; a count in CL may be 0, and then no flag changes.
  *
  *	shl $3, %eax with eax = 0x30000001:  result 0x80000008; cc = (CC_SHL|CC_32, result, 0x30000001 << 2 = 0xc0000004)
  *	  CF = bit 31 of cc_src = 1;  OF = bit 31 of (cc_src ^ cc_dst) = 0
@@ -153,8 +153,9 @@ insn_fn *const shift_fn[NR_SHIFTS][NR_SHIFT_FORMS][4] = {
 /* clang-format on */
 
 /*
- * SHLD and SHRD. For 16 bits a count above 16 is undefined by the manual; Zen goes on shifting in the pattern dst:src:dst (left)
- * and src:dst:src seen from the right end, which is what the 48-bit concatenation computes.
+ * SHLD and SHRD. For 16 bits a count above 16 is undefined by the manual; Zen goes on shifting in
+ * the pattern dst:src:dst (left) and src:dst:src seen from the right end, which is what the 48-bit
+ * concatenation computes.
  */
 #define DOUBLE_OPS(B)                                                                              \
 	static __noinline u##B shld##B(struct cpu *cpu, u##B a, u##B b, unsigned n)                \
@@ -205,7 +206,8 @@ DOUBLE_OPS(64)
 		unsigned n = DOUBLE_COUNT(B);                                                      \
                                                                                                    \
 		if (n)                                                                             \
-			set##B(cpu, i->dst, op##B(cpu, get##B(cpu, i->dst), get##B(cpu, i->src), n)); \
+			set##B(cpu, i->dst,                                                        \
+			       op##B(cpu, get##B(cpu, i->dst), get##B(cpu, i->src), n));           \
 		else if (B == 32)                                                                  \
 			set32(cpu, i->dst, get32(cpu, i->dst));                                    \
 		NEXT;                                                                              \

@@ -2,17 +2,19 @@
 /*
  * MOVS STOS LODS CMPS SCAS, alone and repeated.
  *
- * One loop does every kind; what can be done for the rest of a page at once (MOVS and STOS upwards) is, with the same result and
- * the same time as one by one.
+ * One loop does every kind; what can be done for the rest of a page at once (MOVS and STOS upwards)
+ * is, with the same result and the same time as one by one.
  *
  *	rep stosb, rdi = 0x7ffc0ff0, rcx = 100, horizon 40 iterations away:
  *	  chunk of 16 to the page's end (40 left);  the next page misses the write index: one element the slow way, which
  *	  fills it;  chunk of 23;  now rdi = 0x7ffc1018, rcx = 60, RIP still here, back to exec_run; the interrupt is taken;
  *	  later the instruction starts again with what is left.
  *
- *	L1 An iteration is started only while now < horizon; each costs COST_INSN_STRING_STEP, or an instruction's time where that
- *	   is 0, so that no repetition stands outside time. The instruction retires, and counts, once.
- *	L2 Registers say at any exit how many iterations are complete; RCX = 0 does nothing and cannot fault.
+ *	L1 An iteration is started only while now < horizon; each costs COST_INSN_STRING_STEP, or an
+ *	   instruction's time where that is 0, so that no repetition stands outside time. The
+ *	   instruction retires, and counts, once.
+ *	L2 Registers say at any exit how many iterations are complete; RCX = 0 does nothing and
+ *	   cannot fault.
  *	L3 A chunk ends where a page ends, where the horizon is reached, and where RCX does.
  *	L4 A copy that overlaps upwards repeats a pattern, as bytes moved one by one do.
  *
@@ -32,11 +34,11 @@
 enum string_op { OP_MOVS, OP_STOS, OP_LODS, OP_CMPS, OP_SCAS };
 
 struct string {
-	unsigned size;	/* bytes of an element */
-	u64 mask;	/* of addresses and RCX */
-	u64 step;	/* added to RSI and RDI */
-	u64 cost;	/* cycles of an iteration */
-	s32 rep;	/* STR_REP, STR_REPNE, 0 */
+	unsigned size; /* bytes of an element */
+	u64 mask;      /* of addresses and RCX */
+	u64 step;      /* added to RSI and RDI */
+	u64 cost;      /* cycles of an iteration */
+	s32 rep;       /* STR_REP, STR_REPNE, 0 */
 };
 
 static u64 get_element(const void *p, unsigned size)
@@ -47,7 +49,8 @@ static u64 get_element(const void *p, unsigned size)
 	return v;
 }
 
-static const struct insn *load_element(struct cpu *cpu, const struct insn *i, u64 va, unsigned size, u64 *v)
+static const struct insn *load_element(struct cpu *cpu, const struct insn *i, u64 va, unsigned size,
+				       u64 *v)
 {
 	const void *p = tlb_hit(cpu, i, va, size, TLB_READ);
 
@@ -60,7 +63,8 @@ static const struct insn *load_element(struct cpu *cpu, const struct insn *i, u6
 	return i;
 }
 
-static const struct insn *store_element(struct cpu *cpu, const struct insn *i, u64 va, unsigned size, u64 v)
+static const struct insn *store_element(struct cpu *cpu, const struct insn *i, u64 va,
+					unsigned size, u64 v)
 {
 	void *p = tlb_hit(cpu, i, va, size, TLB_WRITE);
 
@@ -86,9 +90,11 @@ static void advance(struct cpu *cpu, const struct string *s, enum reg r, u64 n)
 }
 
 /* One element. Registers move only when it is complete. NULL: fault. */
-static const struct insn *one(struct cpu *cpu, const struct insn *i, enum string_op op, const struct string *s)
+static const struct insn *one(struct cpu *cpu, const struct insn *i, enum string_op op,
+			      const struct string *s)
 {
-	u64 src = (cpu->r[RSI] & s->mask) + cpu->r[i->src], dst = cpu->r[RDI] & s->mask, a = 0, b = 0;
+	u64 src = (cpu->r[RSI] & s->mask) + cpu->r[i->src], dst = cpu->r[RDI] & s->mask, a = 0,
+	    b = 0;
 
 	switch (op) {
 	case OP_MOVS:
@@ -152,14 +158,19 @@ static void copy_up(u8 *to, const u8 *from, unsigned size, u64 n)
 		memmove(to + k * size, from + k * size, size);
 }
 
-/* As many elements as one page of each operand, RCX and the horizon allow. 0: the fast way does not apply. */
+/*
+ * As many elements as one page of each operand, RCX and the horizon allow. 0: the fast way does not
+ * apply.
+ */
 static u64 chunk(struct cpu *cpu, const struct insn *i, enum string_op op, const struct string *s)
 {
-	u64 src = cpu->r[RSI] + cpu->r[i->src], dst = cpu->r[RDI], n = cpu->r[RCX], now = cpu->now + i->cyc;
+	u64 src = cpu->r[RSI] + cpu->r[i->src], dst = cpu->r[RDI], n = cpu->r[RCX],
+	    now = cpu->now + i->cyc;
 	const u8 *from = NULL;
 	u8 *to;
 
-	if ((op != OP_MOVS && op != OP_STOS) || s->step != s->size || s->mask != ~0ull || now >= cpu->horizon)
+	if ((op != OP_MOVS && op != OP_STOS) || s->step != s->size || s->mask != ~0ull ||
+	    now >= cpu->horizon)
 		return 0;
 	if (op == OP_MOVS) {
 		from = tlb_hit(cpu, i, src, s->size, TLB_READ);
@@ -183,7 +194,8 @@ static u64 chunk(struct cpu *cpu, const struct insn *i, enum string_op op, const
 }
 
 /* Iterations until RCX is 0 or the condition ends them. NULL: fault, or the horizon came first. */
-static const struct insn *repeat(struct cpu *cpu, const struct insn *i, enum string_op op, const struct string *s)
+static const struct insn *repeat(struct cpu *cpu, const struct insn *i, enum string_op op,
+				 const struct string *s)
 {
 	while (cpu->r[RCX] & s->mask) {
 		u64 n = chunk(cpu, i, op, s);
@@ -207,7 +219,8 @@ static const struct insn *repeat(struct cpu *cpu, const struct insn *i, enum str
 	return sync_end(cpu, i);
 }
 
-static __noinline const struct insn *string(struct cpu *cpu, const struct insn *i, enum string_op op)
+static __noinline const struct insn *string(struct cpu *cpu, const struct insn *i,
+					    enum string_op op)
 {
 	const u32 *cycles = cpu->m->cost->cycles;
 	unsigned size = 1u << (i->imm & 3);
@@ -215,7 +228,8 @@ static __noinline const struct insn *string(struct cpu *cpu, const struct insn *
 		.size = size,
 		.mask = i->imm & STR_ADDR32 ? 0xffffffffull : ~0ull,
 		.step = cpu->rflags & FLAG_DF ? 0 - (u64)size : size,
-		.cost = cycles[COST_INSN_STRING_STEP] ? cycles[COST_INSN_STRING_STEP] : cycles[COST_INSN],
+		.cost = cycles[COST_INSN_STRING_STEP] ? cycles[COST_INSN_STRING_STEP] :
+							cycles[COST_INSN],
 		.rep = i->imm & (STR_REP | STR_REPNE),
 	};
 

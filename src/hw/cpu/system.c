@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions that enter and leave the kernel, change control state, or raise exceptions by themselves.
+ * Instructions that enter and leave the kernel, change control state, or raise exceptions by
+ * themselves.
  *
- * The decoder lets each of them end its block. They bring icount, now and rip up to themselves, call the hardware floor's
- * functions (entry.c, cpu.c: all checks on values are there), and return to exec_run, which looks at mode, interrupts and
- * horizon anew. Privilege is checked here.
+ * The decoder lets each of them end its block. They bring icount, now and rip up to themselves,
+ * call the hardware floor's functions (entry.c, cpu.c: all checks on values are there), and return
+ * to exec_run, which looks at mode, interrupts and horizon anew. Privilege is checked here.
  *
  *	mov %rax, %cr3 at icount 7000, now 9000:  sync_begin -> cpu_write_cr3 (flushes, adds COST_CR3_WRITE to pending_cost)
  *	  -> retire: icount 7001, now 9000 + 1 + COST_CR3_WRITE, rip behind it -> NULL
  *
- *	Y1 A handler that fails has changed nothing but cpu->fault, and leaves rip at the instruction.
+ *	Y1 A handler that fails has changed nothing but cpu->fault, and leaves rip at the
+ *	   instruction.
  *	Y2 STI and MOV SS open a shadow of one instruction in which no interrupt is taken.
- *	Y3 What is valid but not implemented raises #UD and leaves its name in cpu->ud_mnemonic. UD2 leaves it empty.
+ *	Y3 What is valid but not implemented raises #UD and leaves its name in cpu->ud_mnemonic. UD2
+ *	   leaves it empty.
  *
  * Units:   none of its own.
  * Owner:   the CPU.
@@ -195,7 +198,8 @@ HANDLER(sys_pushf)
 	u64 v = cpu_rflags(cpu) & ~(FLAG_VM | FLAG_RF);
 
 	sync_begin(cpu, i);
-	if (!mmu_write(cpu, cpu->r[RSP] - (u64)i->imm, &v, (unsigned)i->imm, cpu->cpl == 3, &cpu->fault)) {
+	if (!mmu_write(cpu, cpu->r[RSP] - (u64)i->imm, &v, (unsigned)i->imm, cpu->cpl == 3,
+		       &cpu->fault)) {
 		if (cpu->fault.vector == VEC_GP)
 			cpu->fault.vector = VEC_SS;
 		return faulted(cpu);
@@ -292,7 +296,10 @@ HANDLER(sys_mov_to_cr)
 	return RETIRE_IF(write_cr(cpu, i->imm, cpu->r[i->src]));
 }
 
-/* Debug registers are held, breakpoints are not implemented. DR4 and DR5 are DR6 and DR7 unless CR4.DE. */
+/*
+ * Debug registers are held, breakpoints are not implemented. DR4 and DR5 are DR6 and DR7 unless
+ * CR4.DE.
+ */
 static int debug_register(const struct cpu *cpu, s32 n)
 {
 	if (n == 4 || n == 5)
@@ -350,7 +357,8 @@ HANDLER(sys_wrmsr)
 	if (cpu->cpl != 0)
 		return raise_gp(cpu, i);
 	sync_begin(cpu, i);
-	return RETIRE_IF(cpu_write_msr(cpu, (u32)cpu->r[RCX], cpu->r[RDX] << 32 | (u32)cpu->r[RAX], &cpu->fault));
+	return RETIRE_IF(cpu_write_msr(cpu, (u32)cpu->r[RCX], cpu->r[RDX] << 32 | (u32)cpu->r[RAX],
+				       &cpu->fault));
 }
 
 HANDLER(sys_cpuid)
@@ -470,7 +478,8 @@ static const struct insn *load_table(struct cpu *cpu, const struct insn *i, stru
 	return retire(cpu, i, NEXT_RIP);
 }
 
-static const struct insn *store_table(struct cpu *cpu, const struct insn *i, const struct desc_table *t)
+static const struct insn *store_table(struct cpu *cpu, const struct insn *i,
+				      const struct desc_table *t)
 {
 	u8 image[10];
 
@@ -543,7 +552,9 @@ static bool load_tr(struct cpu *cpu, u16 sel)
 		return false;
 	}
 	if (!(d[0] >> 47 & 1)) {
-		cpu->fault = (struct fault){ .vector = VEC_NP, .has_error = true, .error = sel & 0xfffcu };
+		cpu->fault = (struct fault){ .vector = VEC_NP,
+					     .has_error = true,
+					     .error = sel & 0xfffcu };
 		return false;
 	}
 	busy = (u8)(d[0] >> 40) | 2;
@@ -631,8 +642,9 @@ static bool load_segment(struct cpu *cpu, enum seg s, u16 sel)
 	cpu->fault = gp(sel & 0xfffcu);
 	if (!(d[0] >> 44 & 1))
 		return false;
-	if (s == SEG_SS ? !writable || rpl != cpu->cpl || dpl != cpu->cpl :
-			  (code && !(d[0] >> 41 & 1)) || (!conforming && (rpl > dpl || cpu->cpl > dpl)))
+	if (s == SEG_SS ?
+		    !writable || rpl != cpu->cpl || dpl != cpu->cpl :
+		    (code && !(d[0] >> 41 & 1)) || (!conforming && (rpl > dpl || cpu->cpl > dpl)))
 		return false;
 	if (!(d[0] >> 47 & 1)) {
 		cpu->fault.vector = s == SEG_SS ? VEC_SS : VEC_NP;

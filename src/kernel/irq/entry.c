@@ -2,26 +2,30 @@
 /*
  * Through the gate: from a delivered vector to C and back by IRET.
  *
- * The CPU model calls vector_gate() when RIP stands at one of the 256 stubs the IDT points at; it calls handlers of vectors, the upper
- * floors' hooks for faults, traps and the way back to user mode, and the softirqs. It knows no task: only stacks and counts.
+ * The CPU model calls vector_gate() when RIP stands at one of the 256 stubs the IDT points at; it
+ * calls handlers of vectors, the upper floors' hooks for faults, traps and the way back to user
+ * mode, and the softirqs. It knows no task: only stacks and counts.
  *
  * A timer interrupt of user code, simulated kernel stack top at ...4000:
  *
- *	hardware pushed   4000-40  RIP CS RFLAGS RSP SS        (TSS.RSP0, 16-byte aligned)
- *	entry_save        3fd0     orig_ax = ~0xec
- *			  3f58     r15 .. rdi                   <- RSP, struct pt_regs, 168 bytes
- *	handler, EOI, softirqs with IRQs on, exit_to_user_mode
- *	entry_restore     3fd8     RSP at the frame again, registers back, SWAPGS, IRETQ checks and pops
+ *   hardware pushed   4000-40  RIP CS RFLAGS RSP SS        (TSS.RSP0, 16-byte aligned)
+ *   entry_save        3fd0     orig_ax = ~0xec
+ *                     3f58     r15 .. rdi                   <- RSP, struct pt_regs, 168 bytes
+ *   handler, EOI, softirqs with IRQs on, exit_to_user_mode
+ *   entry_restore     3fd8     RSP at the frame again, registers back, SWAPGS, IRETQ checks and pops
  *
- * E1 pt_regs in simulated RAM is the only copy of the interrupted registers: what a handler writes there is what IRET loads.
- * E2 SWAPGS happens exactly once each way, and only for CPL 3: GS base is the per-CPU area while the kernel runs.
+ * E1 pt_regs in simulated RAM is the only copy of the interrupted registers: what a handler writes
+ *    there is what IRET loads.
+ * E2 SWAPGS happens exactly once each way, and only for CPL 3: GS base is the per-CPU area while
+ *    the kernel runs.
  * E3 IRQs are off from the last look at need_resched to the IRET, so no wake-up is missed.
  * E4 An interrupt of the kernel preempts it only at preempt_count 0 with IRQs on.
  * E5 The task may sleep or move in any hook: the CPU is read anew after each.
  *
- * Units: none. Owner: pt_regs is the interrupted context's. Locking: none; per-CPU state with IRQs off. Errors: a stack pointer outside
- * the direct map or an unhandled kernel fault panics the machine. Time: hardware adds delivery and IRET to pending_cost; this
- * file charges nothing. Source: Intel SDM vol. 3A 6.12-6.14; Linux arch/x86/entry/entry_64.S, kernel/entry/common.c.
+ * Units: none. Owner: pt_regs is the interrupted context's. Locking: none; per-CPU state with IRQs
+ * off. Errors: a stack pointer outside the direct map or an unhandled kernel fault panics the
+ * machine. Time: hardware adds delivery and IRET to pending_cost; this file charges nothing.
+ * Source: Intel SDM vol. 3A 6.12-6.14; Linux arch/x86/entry/entry_64.S, kernel/entry/common.c.
  */
 #include "kernel/irq/root.h"
 #include "kernel/trace/tracepoints.h"
@@ -89,7 +93,9 @@ static void load_gprs(struct cpu *cpu, const struct pt_regs *regs)
 	r[RDI] = regs->di;
 }
 
-/* CLD and CLAC of every entry: the kernel runs with neither flag whatever the interrupted code had. */
+/*
+ * CLD and CLAC of every entry: the kernel runs with neither flag whatever the interrupted code had.
+ */
 static void clear_entry_flags(struct cpu *cpu)
 {
 	if (unlikely(cpu->rflags & (FLAG_DF | FLAG_AC)))
@@ -130,7 +136,10 @@ struct pt_regs *entry_save_syscall(struct cpu *cpu)
 	return regs;
 }
 
-/* IRET refused the user frame: as the fault handler at that instruction does, make it the user's general protection fault. */
+/*
+ * IRET refused the user frame: as the fault handler at that instruction does, make it the user's
+ * general protection fault.
+ */
 static void bad_iret(struct pt_regs *regs, const struct fault *f)
 {
 	struct cpu *cpu = this_cpu();
@@ -157,13 +166,16 @@ void entry_restore_iret(struct pt_regs *regs)
 		cpu->r[RSP] = host_to_va(&regs->ip);
 		if (user_mode(regs))
 			cpu_swapgs(cpu);
+		/* WALK 10/10 -> cpu_iret, hw/entry.c, and the load is executed again */
 		if (likely(cpu_iret(cpu, &f)))
 			return;
 		bad_iret(regs, &f);
 	}
 }
 
-/* SYSRET loads RIP from RCX and RFLAGS from R11 and can set neither RF nor TF-after-return safely. */
+/*
+ * SYSRET loads RIP from RCX and RFLAGS from R11 and can set neither RF nor TF-after-return safely.
+ */
 static bool sysret_can_return(const struct pt_regs *regs)
 {
 	return regs->cx == regs->ip && regs->r11 == regs->flags && regs->cs == USER_CS &&
@@ -204,9 +216,10 @@ static void exception(struct pt_regs *regs, unsigned vector)
 	u64 error = vector_has_error(vector) ? regs->orig_ax : 0;
 	u64 address = this_cpu()->cr2;
 
-	trace_exception(vector, (u32)error, regs->ip);
 	if ((regs->flags & FLAG_IF) && vector != VEC_NMI && vector != VEC_DF)
 		local_irq_enable();
+	regs->orig_ax = (u64)-1; /* no system call: nothing to restart */
+	/* WALK 4/10 -> hooks.do_page_fault, mm/fault.c */
 	if (vector == VEC_PF && k->hooks.do_page_fault)
 		k->hooks.do_page_fault(regs, error, address);
 	else if (vector != VEC_PF && k->hooks.do_trap)

@@ -2,22 +2,26 @@
 /*
  * The tables in RAM that the CPU reads on its way into the kernel.
  *
- * Boot calls it once a CPU; the CPU model reads what it wrote at every interrupt, exception and system call; the context
- * switch rewrites one field of it, RSP0. One 8 KiB block a CPU, at its direct-map address:
+ * Boot calls it once a CPU; the CPU model reads what it wrote at every interrupt, exception and
+ * system call; the context switch rewrites one field of it, RSP0. One 8 KiB block a CPU, at its
+ * direct-map address:
  *
- *	+0     IDT   256 gates of 16 bytes; gate n points at gate_va(n), type 0xE (IF off), DPL 3 for 3 (INT3) and 4 (INTO)
- *	+4096  GDT   0x10 kernel code  0x18 kernel data  0x20 user code 32  0x28 user data  0x30 user code  0x40 TSS (16 bytes)
- *	+4352  TSS   RSP0 = top of current's simulated stack, IST1 = +8192, IST2 = +6656, no I/O bitmap
- *	+4608  IST2 stack (NMI), 2 KiB, grows down from +6656
- *	+6656  IST1 stack (double fault), 1.5 KiB, grows down from +8192
+ *   +0     IDT   256 gates of 16 bytes; gate n points at gate_va(n), type 0xE (IF off), DPL 3 for 3 (INT3) and 4 (INTO)
+ *   +4096  GDT   0x10 kernel code  0x18 kernel data  0x20 user code 32  0x28 user data  0x30 user code  0x40 TSS (16 bytes)
+ *   +4352  TSS   RSP0 = top of current's simulated stack, IST1 = +8192, IST2 = +6656, no I/O bitmap
+ *   +4608  IST2 stack (NMI), 2 KiB, grows down from +6656
+ *   +6656  IST1 stack (double fault), 1.5 KiB, grows down from +8192
  *
- * I1 The selectors are those SYSCALL and SYSRET compute: STAR = 0x10 (CS, SS = +8) and 0x23 (SS = +8, CS = +16).
+ * I1 The selectors are those SYSCALL and SYSRET compute: STAR = 0x10 (CS, SS = +8) and 0x23 (SS =
+ *    +8, CS = +16).
  * I2 Every vector has a present gate, so no interrupt becomes #NP.
- * I3 RSP0, and the SYSCALL entry's copy of it, is current's stack top whenever the CPU runs at CPL 3.
+ * I3 RSP0, and the SYSCALL entry's copy of it, is current's stack top whenever the CPU runs at CPL
+ *    3.
  *
- * Units: byte offsets. Owner: the CPU whose tables they are. Locking: written at boot and by the CPU itself with IRQs off.
- * Errors: -EINVAL for a block that is no page of RAM, -ENOMEM. Time: MSR writes at boot cost what the model says.
- * Source: Intel SDM vol. 3A 3.4, 6.14, 8.7; Linux arch/x86/include/asm/segment.h.
+ * Units: byte offsets. Owner: the CPU whose tables they are. Locking: written at boot and by the
+ * CPU itself with IRQs off. Errors: -EINVAL for a block that is no page of RAM, -ENOMEM. Time: MSR
+ * writes at boot cost what the model says. Source: Intel SDM vol. 3A 3.4, 6.14, 8.7; Linux
+ * arch/x86/include/asm/segment.h.
  */
 #include "kernel/irq/idt.h"
 

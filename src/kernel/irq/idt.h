@@ -3,10 +3,12 @@
 #define KERNEL_IRQ_IDT_H
 
 /*
- * The tables the CPU reads (GDT, TSS, IDT in simulated RAM) and the way in and out of the kernel through them.
+ * The tables the CPU reads (GDT, TSS, IDT in simulated RAM) and the way in and out of the kernel
+ * through them.
  *
- * Gates: 0..255 are the IDT's vector stubs, GATE_SYSCALL is LSTAR. A gate is entered with the hardware frame already pushed; it saves
- * the other registers below it, which makes a struct pt_regs in simulated RAM, runs C, and leaves by entry_restore_iret().
+ * Gates: 0..255 are the IDT's vector stubs, GATE_SYSCALL is LSTAR. A gate is entered with the
+ * hardware frame already pushed; it saves the other registers below it, which makes a struct
+ * pt_regs in simulated RAM, runs C, and leaves by entry_restore_iret().
  */
 
 #include "hw/cpu.h"
@@ -43,42 +45,61 @@ struct tss64 {
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss64) == 104, "TSS");
 
-/* Called in hard interrupt context with IRQs off and the vector acknowledged by the CPU; EOI is written afterwards. */
+/*
+ * Called in hard interrupt context with IRQs off and the vector acknowledged by the CPU; EOI is
+ * written afterwards.
+ */
 typedef void irq_handler_fn(struct pt_regs *regs, unsigned vector);
 
-/* The machine-wide half: handlers and gates. Once per machine, before irq_init_cpu(). 0 or -ENOMEM. */
+/*
+ * The machine-wide half: handlers and gates. Once per machine, before irq_init_cpu(). 0 or -ENOMEM.
+ */
 int irq_init(struct kernel *k);
 /*
- * Lay GDT, TSS and IDT of one CPU in the IRQ_TABLES_BYTES zeroed bytes at tables_host (RAM; tables_va is their simulated address,
- * mapped by the time an interrupt comes), load GDTR, IDTR, TR, STAR, LSTAR, SFMASK, GS, and switch its local APIC on.
- * cpu->kernel_percpu must be set and long mode be on. May be called for another, not yet running, CPU. 0, -EINVAL or -ENOMEM.
+ * Lay GDT, TSS and IDT of one CPU in the IRQ_TABLES_BYTES zeroed bytes at tables_host (RAM;
+ * tables_va is their simulated address, mapped by the time an interrupt comes), load GDTR, IDTR,
+ * TR, STAR, LSTAR, SFMASK, GS, and switch its local APIC on. cpu->kernel_percpu must be set and
+ * long mode be on. May be called for another, not yet running, CPU. 0, -EINVAL or -ENOMEM.
  */
 int irq_init_cpu(struct kernel *k, unsigned cpu, void *tables_host, u64 tables_va);
 
-/* Handler of an external vector (32..254). -EBUSY when taken, -EINVAL for other vectors. NULL frees it. */
+/*
+ * Handler of an external vector (32..254). -EBUSY when taken, -EINVAL for other vectors. NULL frees
+ * it.
+ */
 int request_vector(struct kernel *k, unsigned vector, irq_handler_fn *fn);
 
-/* The simulated stack on which a CPU enters the kernel from CPL 3: TSS.RSP0 and the SYSCALL entry's. */
+/*
+ * The simulated stack on which a CPU enters the kernel from CPL 3: TSS.RSP0 and the SYSCALL
+ * entry's.
+ */
 void set_kernel_stack(struct percpu *pc, u64 stack_top_va);
 
 /*
- * After delivery through the IDT: make pt_regs of the hardware frame at RSP. has_error: hardware pushed an error code, which is
- * orig_ax; otherwise orig_ax is `no_error`. SWAPGS when from CPL 3. Returns the host pointer; RSP points at it.
+ * After delivery through the IDT: make pt_regs of the hardware frame at RSP. has_error: hardware
+ * pushed an error code, which is orig_ax; otherwise orig_ax is `no_error`. SWAPGS when from CPL 3.
+ * Returns the host pointer; RSP points at it.
  */
 struct pt_regs *entry_save(struct cpu *cpu, bool has_error);
 /*
- * After SYSCALL: SWAPGS, switch to the kernel stack, push the frame hardware would have (SS, user RSP, R11, CS, RCX), orig_ax = RAX.
+ * After SYSCALL: SWAPGS, switch to the kernel stack, push the frame hardware would have (SS, user
+ * RSP, R11, CS, RCX), orig_ax = RAX.
  */
 struct pt_regs *entry_save_syscall(struct cpu *cpu);
 /*
- * Load every register from regs and execute IRET on the running CPU. IRQs must be off. A fault of the IRET itself (a user frame the
- * hardware refuses) goes to hooks.do_trap as from user mode, and the exit is tried again.
+ * Load every register from regs and execute IRET on the running CPU. IRQs must be off. A fault of
+ * the IRET itself (a user frame the hardware refuses) goes to hooks.do_trap as from user mode, and
+ * the exit is tried again.
  */
 void entry_restore_iret(struct pt_regs *regs);
-/* The same by SYSRET where it can represent regs (RCX = ip, R11 = flags, canonical, user CS/SS), else by IRET. */
+/*
+ * The same by SYSRET where it can represent regs (RCX = ip, R11 = flags, canonical, user CS/SS),
+ * else by IRET.
+ */
 void entry_restore_syscall(struct pt_regs *regs);
 /*
- * Work before CPL 3, then IRQs off: calls hooks.exit_to_user_mode(regs) with IRQs on until nothing wants to be done.
+ * Work before CPL 3, then IRQs off: calls hooks.exit_to_user_mode(regs) with IRQs on until nothing
+ * wants to be done.
  */
 void exit_to_user_mode_prepare(struct pt_regs *regs);
 

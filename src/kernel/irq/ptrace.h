@@ -2,7 +2,10 @@
 #ifndef KERNEL_IRQ_PTRACE_H
 #define KERNEL_IRQ_PTRACE_H
 
-/* The saved user (or interrupted kernel) registers as they lie on the simulated kernel stack: Linux's x86-64 layout, 168 bytes. */
+/*
+ * The saved user (or interrupted kernel) registers as they lie on the simulated kernel stack:
+ * Linux's x86-64 layout, 168 bytes.
+ */
 
 #include "lib/types.h"
 

@@ -2,7 +2,9 @@
 #ifndef KERNEL_IRQ_ROOT_H
 #define KERNEL_IRQ_ROOT_H
 
-/* What the interrupt floor keeps for the whole machine; nobody outside src/kernel/irq looks inside. */
+/*
+ * What the interrupt floor keeps for the whole machine; nobody outside src/kernel/irq looks inside.
+ */
 
 #include "kernel/irq/idt.h"
 #include "kernel/irq/softirq.h"

@@ -2,18 +2,21 @@
 /*
  * Work that an interrupt leaves for a moment with IRQs on.
  *
- * Interrupt handlers raise, irq_exit() and local_bh_enable() run; the functions are registered by the floors at boot.
+ * Interrupt handlers raise, irq_exit() and local_bh_enable() run; the functions are registered by
+ * the floors at boot.
  *
- *	hard interrupt            raise_softirq(SCHED)     pending = 1 << 7
- *	irq_exit, outermost       pending taken, IRQs on, count + 0x100
- *	  function may be interrupted; what is raised meanwhile runs in the next round, at most 10 rounds
- *	IRQs as they were
+ *   hard interrupt            raise_softirq(SCHED)     pending = 1 << 7
+ *   irq_exit, outermost       pending taken, IRQs on, count + 0x100
+ *     function may be interrupted; what is raised meanwhile runs in the next round, at most 10 rounds
+ *   IRQs as they were
  *
- * S1 A softirq function is never entered twice on one CPU: the softirq part of preempt_count keeps the second out.
- * S2 What is pending after MAX_ROUNDS stays pending for the next interrupt (Linux wakes ksoftirqd; absent here).
+ * S1 A softirq function is never entered twice on one CPU: the softirq part of preempt_count keeps
+ *    the second out.
+ * S2 What is pending after MAX_ROUNDS stays pending for the next interrupt (Linux wakes ksoftirqd;
+ *    absent here).
  *
- * Units: none. Owner: the CPU. Locking: IRQs off around the pending word. Errors: none. Time: the functions charge their own work.
- * Source: Linux kernel/softirq.c.
+ * Units: none. Owner: the CPU. Locking: IRQs off around the pending word. Errors: none. Time: the
+ * functions charge their own work. Source: Linux kernel/softirq.c.
  */
 #include "kernel/irq/softirq.h"
 

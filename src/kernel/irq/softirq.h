@@ -2,7 +2,10 @@
 #ifndef KERNEL_IRQ_SOFTIRQ_H
 #define KERNEL_IRQ_SOFTIRQ_H
 
-/* Deferred interrupt work: per-CPU bits, run with IRQs on when the outermost hard interrupt ends or bottom halves are enabled. */
+/*
+ * Deferred interrupt work: per-CPU bits, run with IRQs on when the outermost hard interrupt ends or
+ * bottom halves are enabled.
+ */
 
 #include "kernel/percpu/percpu.h"
 
@@ -22,7 +25,10 @@ enum { /* Linux's numbers */
 
 /* fn runs on the CPU that raised it, IRQs on, in_interrupt() true; it may not sleep. */
 void open_softirq(struct kernel *k, unsigned nr, void (*fn)(void));
-/* Mark nr pending on this CPU; it runs at the end of the interrupt, or at the next one when none is active. */
+/*
+ * Mark nr pending on this CPU; it runs at the end of the interrupt, or at the next one when none is
+ * active.
+ */
 void raise_softirq(unsigned nr);
 /* Run what is pending now, unless in an interrupt. IRQs in any state; preserved. */
 void do_softirq(void);

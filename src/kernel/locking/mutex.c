@@ -4,20 +4,22 @@
  *
  * Everybody who may block uses it; it calls the scheduler.
  *
- *	owner A; wait_list B -> C
- *	A unlocks: owner none, B woken. D runs first and takes it. B wakes, finds D, says "hand it to me": handoff = B
- *	D unlocks: handoff is set -> owner B at once, though E is just trying; B wakes as the owner
+ *   owner A; wait_list B -> C
+ *   A unlocks: owner none, B woken. D runs first and takes it. B wakes, finds D, says "hand it to me": handoff = B
+ *   D unlocks: handoff is set -> owner B at once, though E is just trying; B wakes as the owner
  *
  * M1 owner is the holder or NULL; only the owner unlocks, checked.
- * M2 A woken waiter loses to a newcomer at most once: then the next unlock hands the lock over. So waiting is bounded by two sections
- *    a place in the queue.
+ * M2 A woken waiter loses to a newcomer at most once: then the next unlock hands the lock over. So
+ *    waiting is bounded by two sections a place in the queue.
  * M3 Waiters are served in order of arrival.
- * M4 The fast path touches owner alone: between two charges nothing interleaves, so that is atomic, and it costs one locked instruction.
+ * M4 The fast path touches owner alone: between two charges nothing interleaves, so that is atomic,
+ *    and it costs one locked instruction.
  *
  * Absent: optimistic spinning, priority inheritance (rt_mutex).
  *
- * Units: none. Owner: the embedder. Locking: wait_lock, a spinlock. Errors: -EINTR. Time: COST_LOCK_RMW for lock and for unlock.
- * Source: Linux 6.1 kernel/locking/mutex.c for the hand-off rule.
+ * Units: none. Owner: the embedder. Locking: wait_lock, a spinlock. Errors: -EINTR. Time:
+ * COST_LOCK_RMW for lock and for unlock. Source: Linux 6.1 kernel/locking/mutex.c for the hand-off
+ * rule.
  */
 #include "kernel/locking/mutex.h"
 
@@ -133,7 +135,10 @@ static void unlock_slow(struct mutex *lock)
 	spin_lock(&lock->wait_lock);
 	if (!list_empty(&lock->wait_list)) {
 		first = list_first_entry(&lock->wait_list, struct mutex_waiter, node);
-		/* Somebody may have taken it before the hand-off was asked for: then it is for that owner to hand over. */
+		/*
+		 * Somebody may have taken it before the hand-off was asked for: then it is for that
+		 * owner to hand over.
+		 */
 		if (lock->handoff == first->task && !lock->owner) {
 			lock->owner = first->task;
 			lock->handoff = NULL;

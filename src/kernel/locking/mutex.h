@@ -2,8 +2,9 @@
 #ifndef KERNEL_LOCKING_MUTEX_H
 #define KERNEL_LOCKING_MUTEX_H
 
-/* A sleeping lock with an owner (Linux's API). Not in interrupts. Waiters first come first served; a waiter that was woken and lost the
- * race to a newcomer gets the lock handed over at the next unlock. */
+/* A sleeping lock with an owner (Linux's API). Not in interrupts. Waiters first come first served;
+ * a waiter that was woken and lost the race to a newcomer gets the lock handed over at the next
+ * unlock. */
 
 #include "kernel/percpu/spinlock.h"
 #include "lib/list.h"

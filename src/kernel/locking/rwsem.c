@@ -9,10 +9,12 @@
  *
  * R1 readers > 0 and owner are never both so.
  * R2 A newcomer that finds anybody waiting queues, reader or not: no writer starves.
- * R3 The lock is granted by the one who releases it, before the wake-up; a woken waiter with `granted` holds it.
+ * R3 The lock is granted by the one who releases it, before the wake-up; a woken waiter with
+ *    `granted` holds it.
  *
- * Units: none. Owner: the embedder. Locking: wait_lock. Errors: -EINTR. Time: COST_LOCK_RMW for each operation.
- * Source: Linux 6.1 kernel/locking/rwsem.c for the API; the grant rule is the classical fair one.
+ * Units: none. Owner: the embedder. Locking: wait_lock. Errors: -EINTR. Time: COST_LOCK_RMW for
+ * each operation. Source: Linux 6.1 kernel/locking/rwsem.c for the API; the grant rule is the
+ * classical fair one.
  */
 #include "kernel/locking/rwsem.h"
 
@@ -47,7 +49,10 @@ static void take(struct rw_semaphore *sem, struct task_struct *task, bool writer
 		sem->readers++;
 }
 
-/* wait_lock held: give it to the head of the queue, and with a reader to all readers right behind it. */
+/*
+ * wait_lock held: give it to the head of the queue, and with a reader to all readers right behind
+ * it.
+ */
 static void grant(struct rw_semaphore *sem)
 {
 	while (!list_empty(&sem->wait_list)) {

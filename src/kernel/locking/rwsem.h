@@ -2,8 +2,9 @@
 #ifndef KERNEL_LOCKING_RWSEM_H
 #define KERNEL_LOCKING_RWSEM_H
 
-/* A sleeping readers/writer lock (Linux's API), strictly first come first served: readers that arrive after a waiting writer wait behind
- * it; at its release all readers up to the next writer go together. */
+/* A sleeping readers/writer lock (Linux's API), strictly first come first served: readers that
+ * arrive after a waiting writer wait behind it; at its release all readers up to the next writer go
+ * together. */
 
 #include "kernel/percpu/spinlock.h"
 #include "lib/list.h"

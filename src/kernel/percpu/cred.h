@@ -3,13 +3,15 @@
 #define KERNEL_PERCPU_CRED_H
 
 /*
- * Who a task is, as far as permission checks ask. A cred is immutable once a task points at it; changing one means copying it
- * (prepare_creds), changing the copy and committing it (vfs/cred.h). The filesystem checks read fsuid, fsgid and the groups.
+ * Who a task is, as far as permission checks ask. A cred is immutable once a task points at it;
+ * changing one means copying it (prepare_creds), changing the copy and committing it (vfs/cred.h).
+ * The filesystem checks read fsuid, fsgid and the groups.
  */
 
 #include "lib/types.h"
 
-#define NGROUPS_INLINE 32u /* supplementary groups a cred has room for (Linux: 65536 behind a pointer) */
+#define NGROUPS_INLINE                                                                             \
+	32u /* supplementary groups a cred has room for (Linux: 65536 behind a pointer) */
 
 #define CAP_CHOWN 0
 #define CAP_DAC_OVERRIDE 1

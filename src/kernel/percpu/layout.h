@@ -3,8 +3,9 @@
 #define KERNEL_PERCPU_LAYOUT_H
 
 /*
- * Where things stand in the simulated kernel's address space (Linux's x86-64 map, 4 levels), and the exact conversions between
- * the three names of a byte of RAM: host pointer, physical address, address in the direct map.
+ * Where things stand in the simulated kernel's address space (Linux's x86-64 map, 4 levels), and
+ * the exact conversions between the three names of a byte of RAM: host pointer, physical address,
+ * address in the direct map.
  */
 
 #include "hw/cpu.h"

@@ -3,8 +3,9 @@
 #define KERNEL_PERCPU_PERCPU_H
 
 /*
- * The per-CPU area: what GS points at in other kernels. cpu->kernel_percpu is its host address; its simulated address is what
- * MSR_KERNEL_GS_BASE holds while user code runs. Floors own the pointer that carries their name.
+ * The per-CPU area: what GS points at in other kernels. cpu->kernel_percpu is its host address; its
+ * simulated address is what MSR_KERNEL_GS_BASE holds while user code runs. Floors own the pointer
+ * that carries their name.
  */
 
 #include "kernel/percpu/kernel.h"
@@ -30,7 +31,8 @@ struct percpu {
 	void *tlbstate; /* floor 5: loaded mm, asids */
 	u64 irq_count[256];
 	u64 softirq_pending;
-	void *tables; /* host address of this CPU's GDT/TSS/IDT block in RAM, NULL before irq_init_cpu */
+	/* host address of this CPU's GDT/TSS/IDT block in RAM, NULL before irq_init_cpu */
+	void *tables;
 };
 
 static inline struct percpu *this_percpu(void)
@@ -57,7 +59,10 @@ static inline bool in_interrupt(void)
 	return this_percpu()->preempt_count >= SOFTIRQ_OFFSET;
 }
 
-/* Preemption counting: preempt_enable() reschedules when the count falls to 0 with IRQs on and need_resched set. */
+/*
+ * Preemption counting: preempt_enable() reschedules when the count falls to 0 with IRQs on and
+ * need_resched set.
+ */
 static inline void preempt_disable(void)
 {
 	this_percpu()->preempt_count++;

@@ -2,21 +2,25 @@
 /*
  * Timers on the nanosecond, from one hardware timer a CPU.
  *
- * Sleeps, timeouts, alarms and the tick call it; it programs the local APIC's one-shot timer and is called by its interrupt. It knows
- * no task.
+ * Sleeps, timeouts, alarms and the tick call it; it programs the local APIC's one-shot timer and is
+ * called by its interrupt. It knows no task.
  *
- *	cpu 0 tree (by expires, first come first among equals):   tick 5,000,000   nanosleep 5,300,000   alarm 60,000,000,000
- *	                                                           ^ leftmost = what the LAPIC holds: ceil(cycles to go / timer clock)
- *	interrupt at 5,000,004: tick popped, function runs unlocked, RESTART puts it back at 6,000,000; LAPIC := 5,300,000
+ *   cpu 0 tree (by expires, first come first among equals):   tick 5,000,000   nanosleep 5,300,000   alarm 60,000,000,000
+ *                                                              ^ leftmost = what the LAPIC holds: ceil(cycles to go / timer clock)
+ *   interrupt at 5,000,004: tick popped, function runs unlocked, RESTART puts it back at 6,000,000; LAPIC := 5,300,000
  *
  * H1 The LAPIC of a CPU is programmed for its leftmost timer or earlier; later is never.
  * H2 A timer fires at or after its expiry, never before: both conversions round up.
- * H3 A timer is in one tree at most; while its function runs it belongs to that base, so cancelling can wait for it.
- * H4 After NORESTART the base does not touch the timer again except to clear `running`, by which a waiter knows it may free it.
- * H5 A CPU in the idle loop has no tick: with no other timer its LAPIC is off, and a machine where nothing can happen has no event.
+ * H3 A timer is in one tree at most; while its function runs it belongs to that base, so cancelling
+ *    can wait for it.
+ * H4 After NORESTART the base does not touch the timer again except to clear `running`, by which a
+ *    waiter knows it may free it.
+ * H5 A CPU in the idle loop has no tick: with no other timer its LAPIC is off, and a machine where
+ *    nothing can happen has no event.
  *
- * Units: ns of CLOCK_MONOTONIC. Owner: timers are their embedder's. Locking: base lock, IRQs off; functions run without it.
- * Errors: none. Time: COST_TIMER_WORK per expiry, COST_TICK_WORK per tick. Source: Linux kernel/time/hrtimer.c, tick-sched.c.
+ * Units: ns of CLOCK_MONOTONIC. Owner: timers are their embedder's. Locking: base lock, IRQs off;
+ * functions run without it. Errors: none. Time: COST_TIMER_WORK per expiry, COST_TICK_WORK per
+ * tick. Source: Linux kernel/time/hrtimer.c, tick-sched.c.
  */
 #include "kernel/time/hrtimer.h"
 

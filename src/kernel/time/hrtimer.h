@@ -3,7 +3,8 @@
 #define KERNEL_TIME_HRTIMER_H
 
 /*
- * High-resolution timers: one tree a CPU, the earliest expiry programmed into that CPU's LAPIC one-shot, and the tick on top.
+ * High-resolution timers: one tree a CPU, the earliest expiry programmed into that CPU's LAPIC
+ * one-shot, and the tick on top.
  */
 
 #include "kernel/percpu/kernel.h"
@@ -22,7 +23,10 @@ enum hrtimer_mode {
 struct hrtimer {
 	struct rb_node node; /* [b] base lock */
 	u64 expires;	     /* monotonic ns [b] */
-	/* Runs in hard interrupt context, IRQs off, base lock dropped. HRTIMER_RESTART re-queues at the (moved) expires. */
+	/*
+	 * Runs in hard interrupt context, IRQs off, base lock dropped. HRTIMER_RESTART re-queues at
+	 * the (moved) expires.
+	 */
 	enum hrtimer_restart (*function)(struct hrtimer *timer);
 	struct hrtimer_cpu_base *base; /* where it was last queued, NULL before [b] */
 	bool queued;		       /* [b] */
@@ -48,14 +52,25 @@ struct time_root {
 	u64 wall_base; /* ns since 1970 at power-on */
 };
 
-/* Per-CPU bases; installs the local timer vector. After irq_init. 0, -EINVAL (params.hz) or -ENOMEM. */
+/*
+ * Per-CPU bases; installs the local timer vector. After irq_init. 0, -EINVAL (params.hz) or
+ * -ENOMEM.
+ */
 int time_init(struct kernel *k);
 
-/* Prepare a timer; set ->function afterwards. clock_id CLOCK_MONOTONIC or CLOCK_REALTIME (absolute times are converted). */
+/*
+ * Prepare a timer; set ->function afterwards. clock_id CLOCK_MONOTONIC or CLOCK_REALTIME (absolute
+ * times are converted).
+ */
 void hrtimer_init(struct hrtimer *timer, int clock_id, enum hrtimer_mode mode);
-/* Queue on this CPU (moved when already queued) to expire at `ns`, or `ns` from now; never early. Any context; takes the base lock. */
+/*
+ * Queue on this CPU (moved when already queued) to expire at `ns`, or `ns` from now; never early.
+ * Any context; takes the base lock.
+ */
 void hrtimer_start(struct hrtimer *timer, u64 ns, enum hrtimer_mode mode);
-/* 1: was queued and is not any more; 0: was not queued; -1: its function is running on another CPU. */
+/*
+ * 1: was queued and is not any more; 0: was not queued; -1: its function is running on another CPU.
+ */
 int hrtimer_try_to_cancel(struct hrtimer *timer);
 /* The same, waiting for a running function to end. Not from the function itself. Returns 0 or 1. */
 int hrtimer_cancel(struct hrtimer *timer);

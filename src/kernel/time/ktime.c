@@ -4,13 +4,15 @@
  *
  * Everybody asks; it asks the machine for the exact ratio and keeps no state of its own.
  *
- *	cycles 3,000,000,000 at 3.0 GHz -> ktime 1,000,000,000 ns -> jiffies 1000 (HZ 1000) -> real epoch_s + 1
+ *   cycles 3,000,000,000 at 3.0 GHz -> ktime 1,000,000,000 ns -> jiffies 1000 (HZ 1000) -> real epoch_s + 1
  *
- * T1 A CPU's clock never goes back; two CPUs' clocks differ by at most the engine's quantum while both run.
- * T2 jiffies is a function of the clock, not a counter somebody must advance: tickless idle loses none.
+ * T1 A CPU's clock never goes back; two CPUs' clocks differ by at most the engine's quantum while
+ *    both run.
+ * T2 jiffies is a function of the clock, not a counter somebody must advance: tickless idle loses
+ *    none.
  *
- * Units: ns, ticks, seconds. Owner: none. Locking: none. Errors: none. Time: charges nothing (RDTSC is below the model's grain).
- * Source: Linux kernel/time/timekeeping.c for the meanings.
+ * Units: ns, ticks, seconds. Owner: none. Locking: none. Errors: none. Time: charges nothing (RDTSC
+ * is below the model's grain). Source: Linux kernel/time/timekeeping.c for the meanings.
  */
 #include "kernel/time/ktime.h"
 

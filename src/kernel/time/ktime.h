@@ -17,7 +17,10 @@ u64 ktime_get(void);
 /* Nanoseconds since 1970: params.epoch_s at power-on. */
 u64 ktime_get_real(void);
 u64 ktime_get_real_seconds(void);
-/* Ticks since power-on: whole periods of 1/HZ, computed from the clock, so it never lags in tickless idle. */
+/*
+ * Ticks since power-on: whole periods of 1/HZ, computed from the clock, so it never lags in
+ * tickless idle.
+ */
 u64 get_jiffies(void);
 u64 tick_nsec(void); /* 10^9 / HZ */
 

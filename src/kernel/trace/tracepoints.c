@@ -7,9 +7,11 @@
  *	task_rename  a: pid         b: 0
  *	CONT         a: "busybox\0" b: "\0\0\0\0\0\0\0\0"	comm as two little-endian words
  *
- * T1 A payload is bytes of the machine, never a host address; a hash stands in for what is longer than a record.
+ * T1 A payload is bytes of the machine, never a host address; a hash stands in for what is longer
+ *    than a record.
  *
- * Units: bytes. Owner: none. Locking: none. Errors: none. Time: charges nothing. Source: Linux include/trace/events/task.h.
+ * Units: bytes. Owner: none. Locking: none. Errors: none. Time: charges nothing. Source: Linux
+ * include/trace/events/task.h.
  */
 #include "kernel/trace/tracepoints.h"
 

@@ -3,8 +3,9 @@
 #define KERNEL_TRACE_TRACEPOINTS_H
 
 /*
- * Typed tracepoints: Linux's names, values only. The packing of a and b is documented at enum trace_id (hw/trace.h); it is written here
- * and nowhere else. Only on machine stacks. Undigested ones cost a branch when nobody listens.
+ * Typed tracepoints: Linux's names, values only. The packing of a and b is documented at enum
+ * trace_id (hw/trace.h); it is written here and nowhere else. Only on machine stacks. Undigested
+ * ones cost a branch when nobody listens.
  */
 
 #include "hw/cpu.h"
