@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,14 +12,37 @@
 
 int die(int code, const char *what, const char *why, ...)
 {
+	char line[2048];
 	va_list ap;
+	int n = snprintf(line, sizeof(line), "osim: %s: ", what);
 
-	fprintf(stderr, "osim: %s: ", what);
-	va_start(ap, why);
-	vfprintf(stderr, why, ap);
-	va_end(ap);
-	fputc('\n', stderr);
+	if (n >= 0 && (size_t)n < sizeof(line)) {
+		va_start(ap, why);
+		vsnprintf(line + n, sizeof(line) - (size_t)n, why, ap);
+		va_end(ap);
+	}
+	for (char *p = line; *p; p++) { /* names may hold anything, a panic's text has several lines */
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	}
+	fprintf(stderr, "%s\n", line);
 	return code;
+}
+
+int bad_value(const char *option, const char *value)
+{
+	return die(EXIT_USAGE, option, "bad value \"%s\"", value);
+}
+
+int bad_option(int opt, char **argv)
+{
+	const char dash[] = { '-', (char)optopt, 0 };
+
+	if (opt == ':')
+		return die(EXIT_USAGE, argv[optind - 1], "needs a value");
+	if (optopt > 255)
+		return die(EXIT_USAGE, argv[optind - 1], "takes no value");
+	return die(EXIT_USAGE, optopt ? dash : argv[optind - 1], "unknown option (osim --help)");
 }
 
 bool parse_u64(const char *s, uint64_t *v)
@@ -67,6 +91,11 @@ bool parse_duration(const char *s, uint64_t *ns)
 	return parse_scaled(s, suffix, scale, ns);
 }
 
+bool known_costs(const char *profile)
+{
+	return !strcmp(profile, "zero") || !strcmp(profile, "zen4") || !strcmp(profile, "skylake");
+}
+
 bool parse_stats(const char *s, struct output *out)
 {
 	if (strncmp(s, "json", 4) || (s[4] && s[4] != ':') || (s[4] && !s[5]))
@@ -76,40 +105,64 @@ bool parse_stats(const char *s, struct output *out)
 	return true;
 }
 
-/* What one --trace line is made with. */
-struct tracer {
-	struct osim *o;
-	FILE *file;
-};
-
 static void trace_line(void *arg, const struct osim_record *r)
 {
-	struct tracer *t = arg;
+	struct output *out = arg;
 	char line[512];
 
-	osim_trace_format(t->o, r, line, sizeof(line));
-	fputs(line, t->file);
-	fputc('\n', t->file);
+	osim_trace_format(out->o, r, line, sizeof(line));
+	fputs(line, out->trace);
+	if (fputc('\n', out->trace) == EOF)
+		osim_request_stop(out->o); /* the disk is full, or the reader gone: close_trace says so */
 }
 
 int open_trace(struct output *out, struct osim *o)
 {
-	static struct tracer tracer;
-
 	if (!out->trace_file)
 		return 0;
 	out->trace = fopen(out->trace_file, "w");
 	if (!out->trace)
 		return die(EXIT_INPUT, out->trace_file, "%s", strerror(errno));
 	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  .....  TIMESTAMP  FUNCTION\n", out->trace);
-	tracer = (struct tracer){ o, out->trace };
-	osim_set_trace(o, trace_line, &tracer, true);
+	out->o = o;
+	osim_set_trace(o, trace_line, out, true);
+	return 0;
+}
+
+int close_trace(struct output *out)
+{
+	FILE *f = out->trace;
+	bool ok;
+
+	if (!f)
+		return 0;
+	osim_set_trace(out->o, NULL, NULL, false);
+	out->trace = NULL;
+	ok = !ferror(f);
+	if (fclose(f) || !ok)
+		return die(EXIT_INPUT, out->trace_file, "%s", strerror(ok ? errno : EIO));
 	return 0;
 }
 
 static void add_u64(struct json_object *obj, const char *key, uint64_t v)
 {
 	json_object_object_add(obj, key, json_object_new_uint64(v));
+}
+
+/* A guest may call itself any 15 bytes: those above ASCII are given as Latin-1, so that the text is UTF-8. */
+static struct json_object *task_name(const struct osim_task_stats *t)
+{
+	char text[2 * sizeof(t->name)];
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(t->name) && t->name[i]; i++) {
+		unsigned char c = (unsigned char)t->name[i];
+
+		if (c >= 0x80)
+			text[n++] = (char)(0xc0 | c >> 6);
+		text[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+	}
+	return json_object_new_string_len(text, n);
 }
 
 static struct json_object *stats_json(struct osim *o, enum osim_stop stop)
@@ -126,7 +179,7 @@ static struct json_object *stats_json(struct osim *o, enum osim_stop stop)
 	for (unsigned i = 0; !osim_task_stats(o, i, &t); i++) {
 		struct json_object *j = json_object_new_object();
 
-		json_object_object_add(j, "name", json_object_new_string_len(t.name, (int)strnlen(t.name, sizeof(t.name))));
+		json_object_object_add(j, "name", task_name(&t));
 		add_u64(j, "pid", t.pid);
 		add_u64(j, "runtime_ns", t.runtime_ns);
 		add_u64(j, "run_delay_ns", t.run_delay_ns);
@@ -152,15 +205,11 @@ int write_output(struct output *out, struct osim *o, enum osim_stop stop, FILE *
 {
 	struct json_object *root;
 	FILE *f = stream;
+	int ret = close_trace(out);
 	bool ok;
 
-	if (out->trace) {
-		osim_set_trace(o, NULL, NULL, false);
-		ok = !ferror(out->trace);
-		if (fclose(out->trace) || !ok)
-			return die(EXIT_INPUT, out->trace_file, "%s", strerror(errno));
-		out->trace = NULL;
-	}
+	if (ret)
+		return ret;
 	if (out->digest)
 		fprintf(stderr, "digest %016llx events %llu time_ns %llu\n", (unsigned long long)osim_digest(o),
 			(unsigned long long)osim_events(o), (unsigned long long)osim_time_ns(o));

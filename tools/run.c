@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +30,11 @@ struct run {
 	const char **env;
 	int nr_env;
 	char **program;
+	u8 *input; /* what --stdin gives */
+	u64 input_len;
+	bool lost[2];	/* stdout, stderr: nobody takes what is written there */
+	int lost_errno; /* why, of the first */
+	bool sigpipe_ignored; /* by whoever started us */
 	struct osim *o;
 	char error[ERROR_BYTES];
 };
@@ -71,11 +77,6 @@ static int add_env(struct run *r, const char *kv)
 	return 0;
 }
 
-static int bad_value(const char *option, const char *value)
-{
-	return die(EXIT_USAGE, option, "bad value \"%s\"", value);
-}
-
 static int parse(struct run *r, int argc, char **argv)
 {
 	uint64_t v;
@@ -98,11 +99,13 @@ static int parse(struct run *r, int argc, char **argv)
 				return bad_value("--seed", optarg);
 			break;
 		case OPT_HZ:
-			if (!parse_u64(optarg, &v) || v > 1000)
+			if (!parse_u64(optarg, &v) || (v != 100 && v != 250 && v != 1000))
 				return bad_value("--hz", optarg);
 			r->cfg.hz = (uint32_t)v;
 			break;
 		case OPT_COSTS:
+			if (!known_costs(optarg))
+				return bad_value("--costs", optarg);
 			r->cfg.costs = optarg;
 			break;
 		case OPT_QUANTUM:
@@ -138,10 +141,8 @@ static int parse(struct run *r, int argc, char **argv)
 		case OPT_STRACE:
 			r->strace = true;
 			break;
-		case ':':
-			return die(EXIT_USAGE, argv[optind - 1], "needs a value");
 		default:
-			return die(EXIT_USAGE, argv[optind - 1], "unknown option (osim --help)");
+			return bad_option(c, argv);
 		}
 	}
 	if (ret)
@@ -156,11 +157,6 @@ static int parse(struct run *r, int argc, char **argv)
 
 struct importer {
 	struct run *r;
-	struct { /* hard links: the first path of each inode with several */
-		uint64_t dev, ino;
-		char *path;
-	} *links;
-	size_t nr_links;
 	int code;
 };
 
@@ -252,19 +248,62 @@ static int import_root(struct run *r)
 
 /* --- streams --- */
 
+/* Nobody reads on (a closed pipe), or nothing more fits (a full disk): a machine that only writes would go on for ever. */
+static void stream_lost(struct run *r, FILE *f)
+{
+	bool *lost = &r->lost[f == stderr];
+
+	if (!*lost && !r->lost[0] && !r->lost[1])
+		r->lost_errno = errno;
+	*lost = true;
+	clearerr(f);
+	osim_request_stop(r->o);
+}
+
+static void put(struct run *r, FILE *f, const void *buf, size_t len_bytes)
+{
+	if (r->lost[f == stderr])
+		return;
+	if (fwrite(buf, 1, len_bytes, f) != len_bytes)
+		stream_lost(r, f);
+}
+
+static void flush_stdout(struct run *r)
+{
+	if (!r->lost[0] && fflush(stdout))
+		stream_lost(r, stdout);
+}
+
 static void console(void *arg, int line, const void *buf, size_t len_bytes)
 {
-	(void)arg;
-	/* stdout may be a pipe whose reader went away: the machine goes on. */
-	fflush(line == 0 ? stderr : stdout);
-	if (fwrite(buf, 1, len_bytes, line == 0 ? stdout : stderr) != len_bytes)
-		clearerr(line == 0 ? stdout : stderr);
+	struct run *r = arg;
+
+	if (line != 0) /* both may be one file: keep the order */
+		flush_stdout(r);
+	put(r, line == 0 ? stdout : stderr, buf, len_bytes);
 }
 
 static void strace_out(void *arg, uint32_t pid, const char *line)
 {
-	(void)arg;
-	fprintf(stderr, "[pid %u] %s\n", pid, line);
+	struct run *r = arg;
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "[pid %u] %s\n", pid, line);
+
+	flush_stdout(r);
+	put(r, stderr, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+}
+
+/*
+ * After a lost stream: the end any filter comes to. SIGPIPE's default action ends the process when the reader went away, unless whoever
+ * started us ignores the signal.
+ */
+static int end_lost(struct run *r)
+{
+	if (r->lost_errno == EPIPE && !r->sigpipe_ignored) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	return die(EXIT_INPUT, r->lost[0] ? "stdout" : "stderr", "%s", strerror(r->lost_errno));
 }
 
 /* Feed as much of the pending bytes as the console takes; close it after the last. */
@@ -275,21 +314,21 @@ struct feed {
 };
 
 #define FEED_BYTES 32768u
+#define FEED_STEP_NS 1000000u /* while input is left: how often the machine is asked whether it takes more */
 
-static int feed_more(struct run *r, struct feed *f)
+static void feed_more(struct run *r, struct feed *f)
 {
 	while (f->at < f->len) {
 		u64 n = f->len - f->at < FEED_BYTES ? f->len - f->at : FEED_BYTES;
 
 		if (osim_console_input(r->o, f->data + f->at, n))
-			return 0; /* full: go on when it was read */
+			return; /* full: go on when it was read */
 		f->at += n;
 	}
 	if (!f->closed && !f->terminal) {
 		osim_console_close(r->o);
 		f->closed = true;
 	}
-	return 0;
 }
 
 /* The machine waits for a terminal: read what the host's has. */
@@ -310,11 +349,14 @@ static void feed_terminal(struct run *r, struct feed *f)
 static enum osim_stop run_machine(struct run *r, struct feed *f)
 {
 	for (;;) {
-		enum osim_stop stop = osim_run(r->o, r->limit_ns);
+		/* Others may run while a reader waits for more: steps of virtual time, so that the same input gives the same machine. */
+		uint64_t now = osim_time_ns(r->o);
+		bool step = f->at < f->len && now < r->limit_ns && r->limit_ns - now > FEED_STEP_NS;
+		enum osim_stop stop = osim_run(r->o, step ? now + FEED_STEP_NS : r->limit_ns);
 
-		if (stop != OSIM_STOP_INPUT)
+		if (stop != OSIM_STOP_INPUT && !(step && stop == OSIM_STOP_LIMIT))
 			return stop;
-		fflush(stdout);
+		flush_stdout(r);
 		if (f->at < f->len || (!f->closed && !f->terminal))
 			feed_more(r, f);
 		else if (f->terminal)
@@ -367,9 +409,11 @@ static int run(struct run *r)
 	if (ret < 0)
 		return die(EXIT_INPUT, "machine", "%s", osim_last_error(r->o));
 	if (r->stdin_file) {
-		ret = host_file_read(r->stdin_file, MAX_FILE_BYTES, &feed.data, &feed.len);
+		ret = host_file_read(r->stdin_file, MAX_FILE_BYTES, &r->input, &r->input_len);
 		if (ret)
 			return die(EXIT_INPUT, r->stdin_file, "%s", osim_strerror(ret));
+		feed.data = r->input;
+		feed.len = r->input_len;
 	} else {
 		feed.terminal = isatty(0);
 	}
@@ -380,8 +424,14 @@ static int run(struct run *r)
 	if (ret)
 		return ret;
 	stop = run_machine(r, &feed);
-	host_free(feed.data);
-	fflush(stdout);
+	flush_stdout(r);
+	if (r->lost[0] || r->lost[1])
+		return end_lost(r);
+	if (stop == OSIM_STOP_REQUEST) { /* the trace could not be written */
+		ret = close_trace(&r->out);
+		if (ret)
+			return ret;
+	}
 	code = report_stop(r->o, stop);
 	ret = write_output(&r->out, r->o, stop, stderr);
 	if (ret)
@@ -392,13 +442,18 @@ static int run(struct run *r)
 int cmd_run(int argc, char **argv)
 {
 	struct run r = { .limit_ns = UINT64_MAX };
-	int ret;
+	int ret, closed;
 
 	osim_config_init(&r.cfg);
+	r.sigpipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
 	ret = parse(&r, argc, argv);
 	if (!ret)
 		ret = run(&r);
+	closed = close_trace(&r.out);
+	if (!ret)
+		ret = closed;
 	osim_destroy(r.o);
+	host_free(r.input);
 	free(r.env);
 	return ret;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* osim sched: an rt-app workload on a machine, and what the scheduler made of it. */
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,11 +30,6 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int bad_value(const char *option, const char *value)
-{
-	return die(EXIT_USAGE, option, "bad value \"%s\"", value);
-}
-
 static int parse(struct sched *s, int argc, char **argv)
 {
 	uint64_t v;
@@ -58,6 +54,8 @@ static int parse(struct sched *s, int argc, char **argv)
 			s->duration_s = (int64_t)v;
 			break;
 		case OPT_COSTS:
+			if (!known_costs(optarg))
+				return bad_value("--costs", optarg);
 			s->cfg.costs = optarg;
 			break;
 		case OPT_SEED:
@@ -74,10 +72,8 @@ static int parse(struct sched *s, int argc, char **argv)
 		case OPT_DIGEST:
 			s->out.digest = true;
 			break;
-		case ':':
-			return die(EXIT_USAGE, argv[optind - 1], "needs a value");
 		default:
-			return die(EXIT_USAGE, argv[optind - 1], "unknown option (osim --help)");
+			return bad_option(c, argv);
 		}
 	}
 	if (optind + 1 != argc)
@@ -86,11 +82,23 @@ static int parse(struct sched *s, int argc, char **argv)
 	return 0;
 }
 
+/* Tasks of a workload write nothing: what comes is the machine's own complaints. */
+static void console(void *arg, int line, const void *buf, size_t len_bytes)
+{
+	(void)arg;
+	(void)line;
+	fwrite(buf, 1, len_bytes, stderr);
+}
+
 static int spawn_tasks(struct sched *s)
 {
 	for (unsigned i = 0; i < s->w.nr_tasks; i++) {
 		struct workload_task *t = &s->w.tasks[i];
 
+		for (unsigned cpu = s->cfg.cpus; cpu < sizeof(t->cpus) * 8; cpu++) {
+			if (t->cpus[cpu / 8] >> (cpu % 8) & 1)
+				return die(EXIT_INPUT, s->file, "tasks.%s.cpus: CPU %u of a machine with %" PRIu32, t->name, cpu, s->cfg.cpus);
+		}
 		for (unsigned n = 0; n < t->instances; n++) {
 			char name[32];
 
@@ -135,7 +143,7 @@ static int run(struct sched *s)
 {
 	int64_t duration;
 	enum osim_stop stop;
-	int ret;
+	int ret, out;
 
 	if (workload_load(&s->w, s->file, s->error, sizeof(s->error)))
 		return die(EXIT_INPUT, s->file, "%s", s->error);
@@ -143,6 +151,7 @@ static int run(struct sched *s)
 	s->cfg.error_len = sizeof(s->error);
 	if (osim_create(&s->cfg, &s->o))
 		return die(EXIT_INPUT, "machine", "%s", s->error);
+	osim_set_console(s->o, console, NULL);
 	ret = spawn_tasks(s);
 	if (!ret)
 		ret = open_trace(&s->out, s->o);
@@ -157,20 +166,24 @@ static int run(struct sched *s)
 	}
 	if (!s->out.stats || s->out.stats_file)
 		print_table(s->o);
-	int out = write_output(&s->out, s->o, stop, stdout);
-
+	out = write_output(&s->out, s->o, stop, stdout);
+	if (!out && (fflush(stdout) || ferror(stdout)))
+		out = die(EXIT_INPUT, "stdout", "%s", strerror(errno));
 	return out ? out : ret;
 }
 
 int cmd_sched(int argc, char **argv)
 {
 	struct sched s = { .duration_s = -2 };
-	int ret;
+	int ret, closed;
 
 	osim_config_init(&s.cfg);
 	ret = parse(&s, argc, argv);
 	if (!ret)
 		ret = run(&s);
+	closed = close_trace(&s.out);
+	if (!ret)
+		ret = closed;
 	osim_destroy(s.o);
 	workload_free(&s.w);
 	return ret;

@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/file.h"
+
+#define MAX_TEXT_BYTES (64u << 20)
+
 /* Where in the file we are, for errors: "tasks.bg.phases.p1". */
 struct where {
 	char path[256];
@@ -335,6 +339,7 @@ static int parse_tasks(const struct where *at, struct json_object *v, struct wor
 {
 	struct where in = inside(at, "tasks");
 	int n = json_object_is_type(v, json_type_object) ? json_object_object_length(v) : 0;
+	unsigned instances = 0;
 
 	if (!n)
 		return bad(&in, "", "must be an object with at least one task");
@@ -342,10 +347,15 @@ static int parse_tasks(const struct where *at, struct json_object *v, struct wor
 	if (!w->tasks)
 		return bad(&in, "", "out of memory");
 	json_object_object_foreach(v, name, body) {
-		if (parse_task(&in, name, body, policy, &w->tasks[w->nr_tasks++]))
+		struct workload_task *t = &w->tasks[w->nr_tasks++];
+
+		if (parse_task(&in, name, body, policy, t))
 			return -1;
+		instances += t->instances;
+		if (instances > MAX_INSTANCES)
+			return bad(&in, name, "more than %d tasks in all", MAX_INSTANCES);
 	}
-	return 0;
+	return instances ? 0 : bad(&in, "", "no task has an instance");
 }
 
 static int parse_root(const struct where *at, struct json_object *root, struct workload *w)
@@ -367,47 +377,86 @@ static int parse_root(const struct where *at, struct json_object *root, struct w
 	return parse_tasks(at, v, w, policy);
 }
 
+/* The byte before which the text cannot be read on, as line and column from 1. */
+static void bad_text(const char *text, size_t at, char *err, size_t err_len, const char *why)
+{
+	unsigned line = 1, col = 1;
+
+	for (size_t i = 0; i < at; i++) {
+		col = text[i] == '\n' ? 1 : col + 1;
+		line += text[i] == '\n';
+	}
+	snprintf(err, err_len, "line %u column %u: %s", line, col, why);
+}
+
+/* Behind the object: white space and comments only. Returns where something else stands, or len. */
+static size_t skip_blank(const char *text, size_t at, size_t len)
+{
+	while (at < len) {
+		const char *end;
+
+		if (strchr(" \t\r\n", text[at]) && text[at]) {
+			at++;
+			continue;
+		}
+		if (at + 1 < len && text[at] == '/' && text[at + 1] == '/')
+			end = strchr(text + at, '\n');
+		else if (at + 1 < len && text[at] == '/' && text[at + 1] == '*')
+			end = strstr(text + at + 2, "*/");
+		else
+			return at;
+		if (!end)
+			return text[at + 1] == '/' ? len : at;
+		at = (size_t)(end - text) + (text[at + 1] == '*' ? 2 : 1);
+	}
+	return len;
+}
+
+static struct json_object *parse_text(const char *text, size_t len, char *err, size_t err_len)
+{
+	struct json_tokener *tok = json_tokener_new();
+	struct json_object *root;
+	size_t end;
+
+	if (!tok) {
+		snprintf(err, err_len, "out of memory");
+		return NULL;
+	}
+	root = json_tokener_parse_ex(tok, text, (int)len + 1);
+	end = json_tokener_get_parse_end(tok);
+	if (!root) {
+		enum json_tokener_error why = json_tokener_get_error(tok);
+
+		bad_text(text, end < len ? end : len, err, err_len,
+			 why == json_tokener_success ? "null is no workload" : /* the text's end: its NUL is what did not parse */
+			 end >= len || why == json_tokener_continue ? "unexpected end of data" : json_tokener_error_desc(why));
+	} else if ((end = skip_blank(text, end, len)) < len) {
+		bad_text(text, end, err, err_len, "something stands behind the end of the object");
+		json_object_put(root);
+		root = NULL;
+	}
+	json_tokener_free(tok);
+	return root;
+}
+
 int workload_load(struct workload *w, const char *path, char *err, size_t err_len)
 {
 	struct where at = { .path = "", .err = err, .err_len = err_len };
-	struct json_tokener *tok = json_tokener_new();
-	struct json_object *root = NULL;
-	char *text = NULL;
-	long len = 0;
-	FILE *f = fopen(path, "r");
-	int ret = -1;
+	struct json_object *root;
+	u8 *text;
+	u64 len;
+	int ret;
 
 	*w = (struct workload){ .duration_s = -1 };
-	if (!f || fseek(f, 0, SEEK_END) || (len = ftell(f)) < 0 || len > (64 << 20) || fseek(f, 0, SEEK_SET) || !tok) {
-		snprintf(err, err_len, "cannot be read");
-		goto out;
+	ret = host_file_read(path, MAX_TEXT_BYTES, &text, &len);
+	if (ret) {
+		snprintf(err, err_len, "%s", osim_strerror(ret));
+		return -1;
 	}
-	text = malloc((size_t)len + 1);
-	if (!text || fread(text, 1, (size_t)len, f) != (size_t)len) {
-		snprintf(err, err_len, "cannot be read");
-		goto out;
-	}
-	text[len] = 0;
-	root = json_tokener_parse_ex(tok, text, (int)len + 1);
-	if (!root) {
-		size_t end = json_tokener_get_parse_end(tok);
-		unsigned line = 1, col = 1;
-
-		for (size_t i = 0; i < end && i < (size_t)len; i++) {
-			col = text[i] == '\n' ? 1 : col + 1;
-			line += text[i] == '\n';
-		}
-		snprintf(err, err_len, "line %u column %u: %s", line, col, json_tokener_error_desc(json_tokener_get_error(tok)));
-		goto out;
-	}
-	ret = parse_root(&at, root, w);
-out:
+	root = parse_text((const char *)text, len, err, err_len);
+	ret = root ? parse_root(&at, root, w) : -1;
 	json_object_put(root);
-	if (tok)
-		json_tokener_free(tok);
-	if (f)
-		fclose(f);
-	free(text);
+	host_free(text);
 	return ret;
 }
 
@@ -429,6 +478,7 @@ void workload_free(struct workload *w)
 #define CLOCK_MONO 1
 #define ABSTIME 1
 #define WALL_STEP_NS 1000
+#define EMPTY_STEP_NS 1 /* what a turn of a loop takes in which nothing takes time: every loop moves the clock */
 
 static uint64_t now_ns(void)
 {
@@ -487,8 +537,12 @@ static void do_event(const struct event *e, uint64_t timers[MAX_TIMERS])
 static void do_phase(const struct phase *p, uint64_t timers[MAX_TIMERS])
 {
 	for (int64_t i = 0; p->loop < 0 || i < p->loop; i++) {
+		uint64_t before = osim_time_ns(osim_self());
+
 		for (unsigned e = 0; e < p->nr_events; e++)
 			do_event(&p->events[e], timers);
+		if (osim_time_ns(osim_self()) == before)
+			osim_compute_ns(EMPTY_STEP_NS);
 	}
 }
 
@@ -500,7 +554,11 @@ void workload_run_task(void *arg)
 	if (t->delay_ns)
 		sleep_until(now_ns() + t->delay_ns);
 	for (int64_t i = 0; t->loop < 0 || i < t->loop; i++) {
+		uint64_t before = osim_time_ns(osim_self());
+
 		for (unsigned p = 0; p < t->nr_phases; p++)
 			do_phase(&t->phases[p], timers);
+		if (osim_time_ns(osim_self()) == before)
+			osim_compute_ns(EMPTY_STEP_NS);
 	}
 }

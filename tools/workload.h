@@ -27,6 +27,7 @@ struct phase {
 };
 
 #define MAX_TIMERS 32
+#define MAX_INSTANCES 30000
 
 struct workload_task {
 	char name[16];

@@ -64,7 +64,10 @@ static void *uaccess_translate(u64 va, unsigned len, enum tlb_access access)
 	u32 tries;
 
 	for (tries = 0; tries < UACCESS_TRIES; tries++) {
-		void *host = mmu_translate(this_cpu(), va, len, access, false, &pa, &f);
+		void *host;
+
+		cpu_native_access(this_cpu());
+		host = mmu_translate(this_cpu(), va, len, access, false, &pa, &f);
 
 		if (host) {
 			if (access == TLB_WRITE)

@@ -4,7 +4,8 @@
  *
  * vfork, kthread_stop and drivers use them; they call the wait queue and the scheduler.
  *
- *   done 0, waiters A B:  complete -> done 1, A woken, A takes it: done 0      complete_all -> done U32_MAX, never taken again
+ *   done 0, waiters A B:  complete -> done 1, A woken, A takes it: done 0
+ *   complete_all -> done U32_MAX, never taken again
  *
  * D1 `done` is read and written under the queue's lock; a waiter returns only after taking one.
  * D2 The completer touches the completion no more after it dropped the lock, so the waiter may free

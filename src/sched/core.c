@@ -13,13 +13,15 @@
  *     select_task_rq: 1 (previous and idle)
  *     rq1->lock; enqueue; state R
  *     idle < p: need_resched(1), IPI 0xfd  --->  leaves HLT, takes the IPI
- *     unlock                                     idle loop: __schedule: rq1->lock, pick p, switch
- *                                                p returns from its own schedule(): finish_task_switch, unlock
+ *     unlock                                     idle loop: __schedule: lock, pick p, switch
+ *                                                p returns from schedule(): finish_task_switch
  *
  * States of a task, with the function on each edge:
  *
- *   NEW --wake_up_new_task--> ready --__schedule--> running --__schedule (state != R)--> sleeping --try_to_wake_up--> ready
- *                               ^------__schedule (preempted, yields)------'            running --do_task_dead--> DEAD
+ *   NEW --wake_up_new_task--> ready <--__schedule--> running --__schedule, state != R--> sleeping
+ *                               ^                       |                                   |
+ *                               '---try_to_wake_up------|-----------------------------------'
+ *                                                       '--do_task_dead--> DEAD
  *
  * C1 rq->lock is taken by the task that leaves and released by the task that arrives, on the same
  *    CPU, IRQs off between.

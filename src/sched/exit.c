@@ -5,10 +5,10 @@
  * Every task ends here; it calls the floors' exit hooks, tells the parent, and switches away for
  * good.
  *
- *   do_exit: hooks (mm, files, fs, signal ...) -> children to a reaper -> ZOMBIE, parent told --------> switch, never back
- *                                                                      `-> nobody waits: DEAD, released      |
- *   parent: do_wait -> takes status -> DEAD -> release_task: out of the tree, number free                    |
- *   struct freed when both the tree's reference and the scheduler's (dropped after that switch) are gone  <--'
+ *   do_exit: hooks (mm, files, fs, signal ...) -> children to a reaper -> ZOMBIE, parent told
+ *     nobody waits: DEAD, released at once; then the switch from which it never returns
+ *   parent: do_wait -> takes status -> DEAD -> release_task: out of the tree, number free
+ *   struct freed when the tree's reference and the scheduler's (dropped after that switch) are gone
  *
  * X1 A process is a zombie until its last thread is gone and its parent has asked; a thread that is
  *    no leader is released at once.

@@ -10,7 +10,8 @@
  *     task_struct from SLUB, a copy of sh's          (usage 2: the tree's and the scheduler's)
  *     16 KiB simulated stack  ffff888001a54000       pt_regs at ...57f58, ax = 0
  *     256 KiB C stack, first frame task_entry()
- *     hooks in order: cred, mm, files, fs, signal    the third fails -> mm, cred undone, stacks and struct freed, its errno returned
+ *     hooks in order: cred, mm, files, fs, signal    files fails -> mm, cred undone, stacks and
+ *                                                    struct freed, its errno returned
  *     pid 8, linked under sh, TASK_NEW
  *   wake_up_new_task -> picked -> task_entry -> schedule_tail -> IRET to user code with RAX 0
  *

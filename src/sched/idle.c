@@ -5,7 +5,7 @@
  * The core picks the idle task when every class is empty; it calls the tick's stop and start and
  * the engine's HLT.
  *
- *   cpu_idle:  IRQs off -> tick off -> [need_resched? no] -> HLT ......... interrupt -> IRQs on (it runs) -> IRQs off
+ *   cpu_idle:  IRQs off -> tick off -> [need_resched? no] -> HLT ... IRQs on (it runs) -> IRQs off
  *                                      [yes] -> tick on -> schedule
  *
  * I1 From the last look at need_resched to HLT interrupts are off: a wake-up between them makes HLT

@@ -6,7 +6,7 @@
  * the hooks the floors below declared.
  *
  *   sched_init            boot stack's task = swapper/0, preempt_count 1, queues exist, nobody runs
- *   sched_init_cpu(0)     swapper/0 has a stack of its own; CPU 0 runs it when boot returns to the embedder
+ *   sched_init_cpu(0)     swapper/0 has a stack of its own; CPU 0 runs it after boot
  *   sched_init_cpu(1)     swapper/1 on CPU 1, in the engine's run set from now on
  *
  * B1 The boot stack never schedules: it is not swapper/0's own stack, which schedule() checks.

@@ -4,7 +4,7 @@
  *
  * Floors and embedders make them; it calls copy_process and completions.
  *
- *   kthread_create: TASK_NEW, on no queue --wake_up_process--> runs kthread_main -> fn(arg) -> do_exit
+ *   kthread_create: TASK_NEW, on no queue --wake_up_process--> kthread_main -> fn -> do_exit
  *   kthread_stop:   should_stop = true, wake, wait for `exited`, take fn's result
  *
  * T1 The creator may bind or renice the thread before its first wake-up; it runs no instruction of

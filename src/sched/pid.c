@@ -4,8 +4,8 @@
  *
  * Fork, exit, setpgid and setsid call it; it calls the xarray and the slab allocator.
  *
- *   pid_max 32768, last 32767:  next try from 300 (numbers below are for boot's daemons), then the first free one
- *   entry 512: task none (exited), pgrp_refs 2, sid_refs 0 -> the number is still taken: group 512 lives on without its leader
+ *   pid_max 32768, last 32767:  next try from 300 (lower ones are for boot's daemons) upward
+ *   entry 512: task none (exited), pgrp_refs 2, sid_refs 0 -> still taken: group 512 lives on
  *
  * N1 A number is in the map exactly while its entry exists; an entry exists while a task, a group
  *    or a session has the number.

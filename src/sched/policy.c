@@ -4,7 +4,8 @@
  *
  * System calls and kernel threads call it; it calls the classes through the core's queueing.
  *
- *   set_user_nice(p, 5), p running:   dequeue (relative vruntime) -> put -> weight 1024 becomes 335 -> enqueue -> set
+ *   set_user_nice(p, 5), p running:   dequeue (relative vruntime) -> put -> weight 1024 becomes 335
+ *                                     -> enqueue -> set
  *
  *   weight 335:  inverse round(2^32 / 335) = 12820798
  *   1 ms of run: 1,000,000 * 1024 * 12820798 >> 32 = 3,056,716 ns of virtual time

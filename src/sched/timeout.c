@@ -5,8 +5,9 @@
  * System calls and everybody with a timeout call it; it calls hrtimers and the scheduler.
  *
  *   hrtimer_nanosleep(300 us) at 5,000,000 ns: timer at 5,300,000; state S; schedule
- *     LAPIC fires at the first cycle >= 5,300,000 -> sleeper woken -> runs when picked: late by interrupt, wake-up and switch, never early
- *   schedule_timeout(3) at jiffy 5.4: wakes at jiffy 9: whole ticks after the one under way, as Linux's timer wheel gives
+ *     LAPIC fires at the first cycle >= 5,300,000 -> sleeper woken -> runs when picked: late by
+ *     interrupt, wake-up and switch, never early
+ *   schedule_timeout(3) at jiffy 5.4: wakes at jiffy 9: whole ticks after the one under way
  *
  * S1 The timer is armed after the state is set; its function clears `task` before the wake-up,
  *    which tells "expired" from "woken".

@@ -6,7 +6,7 @@
  * entry's function.
  *
  *   queue: P(poll) -> A -> B(exclusive) -> C(exclusive) -> D(exclusive)
- *   wake_up(1):   P's function runs, A wakes, B wakes (1 exclusive), stop        wake_up_all: all five
+ *   wake_up(1): P's function runs, A wakes, B wakes (1 exclusive), stop.  wake_up_all: all five
  *
  * Q1 An exclusive entry stands behind every non-exclusive one that came before it: they are added
  *    at the tail, the others at the head.

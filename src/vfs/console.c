@@ -175,8 +175,8 @@ static s64 console_read(struct file *file, struct iov_iter *to, s64 *ppos)
 		u8 block[512];
 
 		n = min(n, (u64)sizeof(block));
-		memcpy(block, c->ring + at,
-		       n); /* taken out before the copy may sleep, so that two readers share no byte */
+		/* Taken out before the copy may sleep, so that two readers share no byte. */
+		memcpy(block, c->ring + at, n);
 		c->tail += n;
 		moved = copy_to_iter(block, n, to);
 		done += (s64)moved;

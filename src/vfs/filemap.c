@@ -217,10 +217,8 @@ out:
 
 /* --- mappings --- */
 
-/*
- * WALK 8/10 -> find_or_create_page, then back to mm/memory.c: the page of the file that backs the
- * faulting address.
- */
+/* The page of the file that backs the faulting address. */
+/* WALK 8/10 -> find_or_create_page, then back to mm/memory.c */
 static vm_fault_t filemap_fault(struct vm_fault *vmf)
 {
 	struct file *file = vmf->vma->vm_file;

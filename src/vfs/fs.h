@@ -59,8 +59,7 @@ struct iattr;
 
 struct address_space {
 	struct inode *host; /* [I] */
-	struct xarray
-		i_pages; /* index -> struct page with one reference held by the mapping [i_pages_lock] */
+	struct xarray i_pages; /* index -> page, one reference each [i_pages_lock] */
 	spinlock_t i_pages_lock;
 	u64 nrpages;
 };

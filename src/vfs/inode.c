@@ -340,8 +340,8 @@ int notify_change(struct vfsmount *mnt, struct dentry *dentry, struct iattr *att
 		    (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 			mode &= ~S_ISGID;
 		if (mode != inode->i_mode && !(attr->ia_valid & ATTR_MODE)) {
-			attr->ia_valid |=
-				ATTR_MODE; /* setattr_prepare lets this one pass: it only takes rights away */
+			/* setattr_prepare lets this one pass: it only takes rights away. */
+			attr->ia_valid |= ATTR_MODE;
 			attr->ia_mode = mode;
 		}
 	}

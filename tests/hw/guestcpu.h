@@ -3,9 +3,10 @@
 #define TESTS_GUESTCPU_H
 
 /*
- * The same states and addresses as hostcpu.h, executed by a simulated CPU: a machine with one CPU at CPL 3, whose page tables
- * map the slot's page and the two pages of the operand buffer (in frames that are not neighbours). Needs hostcpu.h included and
- * host_setup() called before. Code is the slot's bytes, NOPs, and UD2 at the slot's end: a #UD exactly there means "ran through".
+ * The same states and addresses as hostcpu.h, executed by a simulated CPU: a machine with one CPU
+ * at CPL 3, whose page tables map the slot's page and the two pages of the operand buffer (in
+ * frames that are not neighbours). Needs hostcpu.h included and host_setup() called before. Code is
+ * the slot's bytes, NOPs, and UD2 at the slot's end: a #UD exactly there means "ran through".
  */
 
 #include "hostcpu.h"
@@ -31,7 +32,9 @@ static inline void put64(struct machine *m, u64 pa, u64 v)
 
 static inline void guest_setup(struct guest *gu, const struct cost_profile *costs)
 {
-	struct machine_config cfg = { .nr_cpus = 1, .ram_bytes = 64u << 20, .seed = 1, .costs = costs };
+	struct machine_config cfg = {
+		.nr_cpus = 1, .ram_bytes = 64u << 20, .seed = 1, .costs = costs
+	};
 	u64 link = PTE_P | PTE_W | PTE_U, pt = 0x4000;
 
 	if (machine_create(&cfg, &gu->m)) {

@@ -3,20 +3,24 @@
 #define TESTS_HOSTCPU_H
 
 /*
- * Execute a few bytes of machine code on the host CPU from a given state, and hand back the state it left.
+ * Execute a few bytes of machine code on the host CPU from a given state, and hand back the state
+ * it left.
  *
- * A region at a fixed low address (so that 32-bit addressing works, and a guest can have the same addresses) holds:
+ * A region at a fixed low address (so that 32-bit addressing works, and a guest can have the same
+ * addresses) holds:
  *
- *	HOST_BASE    state page    struct cpu_state_image in and out, the host's own stack pointer and FXSAVE image
+ *	HOST_BASE    state page    struct host_page: registers in and out, the host's own saved
  *	  + 0x1000   code page     trampoline | slot: the instruction, padded with NOPs | epilogue
  *	HOST_BUF     two pages     memory operands below, the stack above
  *
- * The trampoline saves the host's registers, loads x87, SSE, flags and general registers, and falls into the slot; the epilogue
- * saves every register RIP-relative before it touches any. A signal inside the slot moves RIP to the epilogue, its trap
- * number is the result: a fault's state is compared like any other.
+ * The trampoline saves the host's registers, loads x87, SSE, flags and general registers, and falls
+ * into the slot; the epilogue saves every register RIP-relative before it touches any. A signal
+ * inside the slot moves RIP to the epilogue, its trap number is the result: a fault's state is
+ * compared like any other.
  *
- * gen_insn() makes instructions by writing opcode bytes, a ModRM with a memory or register form and an immediate at random, and
- * keeping what Zydis decodes to an instruction of the baseline (no VEX, nothing privileged).
+ * gen_insn() makes instructions by writing opcode bytes, a ModRM with a memory or register form and
+ * an immediate at random, and keeping what Zydis decodes to an instruction of the baseline (no VEX,
+ * nothing privileged).
  */
 
 #ifndef _GNU_SOURCE
@@ -94,7 +98,8 @@ static inline u8 *emit_rip(u8 *p, const char *op, unsigned n, const void *target
 
 static inline u8 *emit_mov(u8 *p, bool to_reg, unsigned reg, const void *target)
 {
-	char op[3] = { (char)(reg & 8 ? 0x4c : 0x48), (char)(to_reg ? 0x8b : 0x89), (char)(5 | (reg & 7) << 3) };
+	char op[3] = { (char)(reg & 8 ? 0x4c : 0x48), (char)(to_reg ? 0x8b : 0x89),
+		       (char)(5 | (reg & 7) << 3) };
 
 	return emit_rip(p, op, 3, target);
 }
@@ -105,7 +110,10 @@ static inline u8 *emit(u8 *p, const char *bytes, unsigned n)
 	return p + n;
 }
 
-/* cmocka installs handlers of its own before each test: call this inside every test that runs host code. */
+/*
+ * cmocka installs handlers of its own before each test: call this inside every test that runs host
+ * code.
+ */
 static inline void host_catch_signals(void)
 {
 	static const int sig[] = { SIGFPE, SIGSEGV, SIGBUS, SIGILL, SIGTRAP };
@@ -178,8 +186,24 @@ static inline u64 rnd(struct prng *g, u64 n)
 
 static inline u64 rnd_int(struct prng *g)
 {
-	static const u64 corner[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-				      0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, ~0ull, ~0ull - 1 };
+	static const u64 corner[] = { 0,
+				      1,
+				      2,
+				      0x7f,
+				      0x80,
+				      0xff,
+				      0x100,
+				      0x7fff,
+				      0x8000,
+				      0xffff,
+				      0x7fffffff,
+				      0x80000000,
+				      0xffffffff,
+				      0x100000000,
+				      0x7fffffffffffffff,
+				      0x8000000000000000,
+				      ~0ull,
+				      ~0ull - 1 };
 
 	u64 v = prng_u64(g);
 
@@ -195,7 +219,10 @@ static inline u64 rnd_int(struct prng *g)
 	}
 }
 
-/* A number in a format of exp_bits and frac_bits: special, near 1, near the format's ends, or anything. */
+/*
+ * A number in a format of exp_bits and frac_bits: special, near 1, near the format's ends, or
+ * anything.
+ */
 static inline u64 rnd_float(struct prng *g, unsigned exp_bits, unsigned frac_bits)
 {
 	u64 emax = (1ull << exp_bits) - 1, bias = emax >> 1, fmask = (1ull << frac_bits) - 1;
@@ -279,8 +306,10 @@ static inline void rnd_lanes(struct prng *g, u8 *p16)
 	}
 }
 
-/* One random machine state. Memory operands and the stack lie in buf, of which a little is made anew each time: s->buf must hold
- * something (zeros) the first time. */
+/*
+ * One random machine state. Memory operands and the stack lie in buf, of which a little is made
+ * anew each time: s->buf must hold something (zeros) the first time.
+ */
 static inline void rnd_state(struct prng *g, struct state *s)
 {
 	u16 fcw = 0x40, fsw;
@@ -309,10 +338,11 @@ static inline void rnd_state(struct prng *g, struct state *s)
 	if (!rnd(g, 4))
 		fsw |= (u16)(prng_u64(g) & 0x7f);
 	if (rnd(g, 4)) /* mostly nothing pending */
-		fsw &= (u16)~(0x3f & ~fcw);
+		fsw &= (u16) ~(0x3f & ~fcw);
 	memcpy(s->fx, &fcw, 2);
 	memcpy(s->fx + 2, &fsw, 2);
-	s->fx[4] = rnd(g, 3) ? (u8)(rnd(g, 2) ? 0xff : ~(1u << (((fsw >> 11) - 1) & 7))) : (u8)prng_u64(g);
+	s->fx[4] = rnd(g, 3) ? (u8)(rnd(g, 2) ? 0xff : ~(1u << (((fsw >> 11) - 1) & 7))) :
+			       (u8)prng_u64(g);
 	for (unsigned i = 0; i < 8; i++)
 		rnd_f80(g, s->fx + 32 + 16 * i);
 	for (unsigned n = rnd(g, 64) ? 8 : HOST_BUF_BYTES / 8; n; n--) {
@@ -345,7 +375,10 @@ static inline bool decode_case(const ZydisDecoder *dec, struct insn_case *c)
 
 enum gen_kind { GEN_INTEGER, GEN_SSE, GEN_X87 };
 
-/* Random bytes that may be an instruction of a kind: prefixes, opcode, ModRM, and noise for SIB, displacement and immediate. */
+/*
+ * Random bytes that may be an instruction of a kind: prefixes, opcode, ModRM, and noise for SIB,
+ * displacement and immediate.
+ */
 static inline void gen_bytes(struct prng *g, enum gen_kind kind, u8 *p)
 {
 	static const u8 prefix[] = { 0x66, 0xf2, 0xf3 };
@@ -383,12 +416,14 @@ static inline int gpr_number(ZydisRegister reg)
 {
 	ZydisRegister r = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
 
-	return r >= ZYDIS_REGISTER_RAX && r <= ZYDIS_REGISTER_R15 ? (int)(r - ZYDIS_REGISTER_RAX) : -1;
+	return r >= ZYDIS_REGISTER_RAX && r <= ZYDIS_REGISTER_R15 ? (int)(r - ZYDIS_REGISTER_RAX) :
+								    -1;
 }
 
 /*
- * Choose base and index registers so that every memory operand lies in buf, aligned to its size's power of two most of the time.
- * false: not possible with this encoding (the same register twice, RSP as a data pointer of another kind, segments).
+ * Choose base and index registers so that every memory operand lies in buf, aligned to its size's
+ * power of two most of the time. false: not possible with this encoding (the same register twice,
+ * RSP as a data pointer of another kind, segments).
  */
 static inline bool place_operands(struct prng *g, const struct insn_case *c, struct state *s)
 {
@@ -410,8 +445,9 @@ static inline bool place_operands(struct prng *g, const struct insn_case *c, str
 			return false;
 		base = gpr_number(o->mem.base);
 		index = gpr_number(o->mem.index);
-		if ((c->d.attributes & ZYDIS_ATTRIB_HAS_SIB) && !c->d.raw.modrm.mod && (c->d.raw.sib.base & 7) == 5)
-			return false; /* no base, whatever Zydis 4.0 says of 32-bit addresses with REX.B */
+		if ((c->d.attributes & ZYDIS_ATTRIB_HAS_SIB) && !c->d.raw.modrm.mod &&
+		    (c->d.raw.sib.base & 7) == 5)
+			return false; /* no base; Zydis 4.0 errs for 67 with REX.B */
 		if (base < 0 || base == index || index == 4)
 			return false;
 		while (align < 16 && align * 2 <= bytes)
@@ -448,8 +484,8 @@ static inline void print_case(const struct insn_case *c)
 	char text[128];
 
 	ZydisFormatterInit(&f, ZYDIS_FORMATTER_STYLE_INTEL);
-	ZydisFormatterFormatInstruction(&f, &c->d, c->op, c->d.operand_count_visible, text, sizeof(text),
-					HOST_CODE, NULL);
+	ZydisFormatterFormatInstruction(&f, &c->d, c->op, c->d.operand_count_visible, text,
+					sizeof(text), HOST_CODE, NULL);
 	printf("%s   (", text);
 	for (unsigned i = 0; i < c->len; i++)
 		printf("%s%02x", i ? " " : "", c->bytes[i]);
@@ -458,31 +494,34 @@ static inline void print_case(const struct insn_case *c)
 
 /* What may differ between two right answers. */
 struct compare_mask {
-	u64 flags;	/* RFLAGS bits compared */
-	u16 fsw;	/* status word bits compared */
-	u32 mxcsr;	/* MXCSR bits compared */
+	u64 flags; /* RFLAGS bits compared */
+	u16 fsw;   /* status word bits compared */
+	u32 mxcsr; /* MXCSR bits compared */
 };
 
-static inline unsigned print_diff(const struct state *in, const struct state *h, const struct state *o,
-				  const struct compare_mask *m)
+static inline unsigned print_diff(const struct state *in, const struct state *h,
+				  const struct state *o, const struct compare_mask *m)
 {
-	static const char *const name[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-					    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+	static const char *const reg[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+					   "r8",  "r9",	 "r10", "r11", "r12", "r13", "r14", "r15" };
 	unsigned bad = 0;
 	u16 hw, ow, iw;
 	u32 hm, om, im;
 
 	for (unsigned i = 0; i < 16; i++)
 		if (h->gpr[i] != o->gpr[i])
-			bad++, printf("  %s: in %016llx host %016llx osim %016llx\n", name[i],
+			bad++, printf("  %s: in %016llx host %016llx osim %016llx\n", reg[i],
 				      (unsigned long long)in->gpr[i], (unsigned long long)h->gpr[i],
 				      (unsigned long long)o->gpr[i]);
 	if ((h->rflags ^ o->rflags) & m->flags)
-		bad++, printf("  rflags: in %04llx host %04llx osim %04llx\n", (unsigned long long)in->rflags & 0xfff,
-			      (unsigned long long)h->rflags & m->flags, (unsigned long long)o->rflags & m->flags);
+		bad++, printf("  rflags: in %04llx host %04llx osim %04llx\n",
+			      (unsigned long long)in->rflags & 0xfff,
+			      (unsigned long long)h->rflags & m->flags,
+			      (unsigned long long)o->rflags & m->flags);
 	for (unsigned i = 0; i < HOST_BUF_BYTES; i++)
 		if (h->buf[i] != o->buf[i]) {
-			bad++, printf("  mem+%u: in %02x host %02x osim %02x\n", i, in->buf[i], h->buf[i], o->buf[i]);
+			bad++, printf("  mem+%u: in %02x host %02x osim %02x\n", i, in->buf[i],
+				      h->buf[i], o->buf[i]);
 			if (bad > 24)
 				break;
 		}
@@ -491,22 +530,27 @@ static inline unsigned print_diff(const struct state *in, const struct state *h,
 
 		if (memcmp(h->fx + off, o->fx + off, n)) {
 			bad++, printf("  %s%u:", i < 8 ? "st" : "xmm", i < 8 ? i : i - 8);
-			for (const struct state *const *p = (const struct state *const[]){ in, h, o, NULL }; *p; p++) {
+			for (const struct state *const *p =
+				     (const struct state *const[]){ in, h, o, NULL };
+			     *p; p++) {
 				printf(" ");
 				for (int b = (int)n - 1; b >= 0; b--)
-					printf("%02x%s", (*p)->fx[off + (unsigned)b], b == 8 ? "." : "");
+					printf("%02x%s", (*p)->fx[off + (unsigned)b],
+					       b == 8 ? "." : "");
 			}
 			printf(" (in host osim)\n");
 		}
 	}
 	memcpy(&iw, in->fx + 2, 2), memcpy(&hw, h->fx + 2, 2), memcpy(&ow, o->fx + 2, 2);
 	if ((hw ^ ow) & m->fsw)
-		bad++, printf("  fsw: in %04x host %04x osim %04x (compared %04x)\n", iw, hw, ow, m->fsw);
+		bad++, printf("  fsw: in %04x host %04x osim %04x (compared %04x)\n", iw, hw, ow,
+			      m->fsw);
 	memcpy(&iw, in->fx, 2), memcpy(&hw, h->fx, 2), memcpy(&ow, o->fx, 2);
 	if (hw != ow)
 		bad++, printf("  fcw: in %04x host %04x osim %04x\n", iw, hw, ow);
 	if (h->fx[4] != o->fx[4])
-		bad++, printf("  ftw: in %02x host %02x osim %02x\n", in->fx[4], h->fx[4], o->fx[4]);
+		bad++, printf("  ftw: in %02x host %02x osim %02x\n", in->fx[4], h->fx[4],
+			      o->fx[4]);
 	memcpy(&im, in->fx + 24, 4), memcpy(&hm, h->fx + 24, 4), memcpy(&om, o->fx + 24, 4);
 	if ((hm ^ om) & m->mxcsr)
 		bad++, printf("  mxcsr: in %04x host %04x osim %04x\n", im, hm, om);
@@ -514,7 +558,8 @@ static inline unsigned print_diff(const struct state *in, const struct state *h,
 }
 
 /* The same comparison, silent. */
-static inline bool same_state(const struct state *h, const struct state *o, const struct compare_mask *m)
+static inline bool same_state(const struct state *h, const struct state *o,
+			      const struct compare_mask *m)
 {
 	u16 hw, ow;
 	u32 hm, om;
@@ -523,8 +568,9 @@ static inline bool same_state(const struct state *h, const struct state *o, cons
 	memcpy(&om, o->fx + 24, 4);
 	memcpy(&hw, h->fx + 2, 2);
 	memcpy(&ow, o->fx + 2, 2);
-	if (((h->rflags ^ o->rflags) & m->flags) || ((hw ^ ow) & m->fsw) || memcmp(h->gpr, o->gpr, sizeof(h->gpr)) ||
-	    memcmp(h->fx, o->fx, 2) || h->fx[4] != o->fx[4] || ((hm ^ om) & m->mxcsr) ||
+	if (((h->rflags ^ o->rflags) & m->flags) || ((hw ^ ow) & m->fsw) ||
+	    memcmp(h->gpr, o->gpr, sizeof(h->gpr)) || memcmp(h->fx, o->fx, 2) ||
+	    h->fx[4] != o->fx[4] || ((hm ^ om) & m->mxcsr) ||
 	    memcmp(h->fx + 160, o->fx + 160, 256) || memcmp(h->buf, o->buf, HOST_BUF_BYTES))
 		return false;
 	for (unsigned i = 0; i < 8; i++)

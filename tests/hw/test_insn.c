@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every instruction the interpreter has, against the host CPU: random encodings of the integer, SSE, SSE2 and x87 instruction sets
- * (register and memory forms, all operand sizes, prefixes) from random states, with registers, flags, memory, x87 and SSE state and
- * faults compared. Flags are compared where Zydis's tables call them defined.
+ * Every instruction the interpreter has, against the host CPU: random encodings of the integer,
+ * SSE, SSE2 and x87 instruction sets (register and memory forms, all operand sizes, prefixes) from
+ * random states, with registers, flags, memory, x87 and SSE state and faults compared. Flags are
+ * compared where Zydis's tables call them defined.
  *
- * OSIM_SEED=n replays a seed, OSIM_ONLY=mnemonic looks at one instruction, OSIM_CASES=n runs longer.
+ * OSIM_SEED=n replays a seed, OSIM_ONLY=mnemonic looks at one instruction, OSIM_CASES=n runs
+ * longer.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -61,7 +63,10 @@ static bool baseline(const struct insn_case *c, enum gen_kind kind)
 	}
 }
 
-/* What cannot be compared this way: control flow (a test of its own), descriptor tables, time, identity, vendor's own bits. */
+/*
+ * What cannot be compared this way: control flow (a test of its own), descriptor tables, time,
+ * identity, vendor's own bits.
+ */
 static bool excluded(const struct insn_case *c)
 {
 	switch (c->d.meta.category) {
@@ -77,7 +82,8 @@ static bool excluded(const struct insn_case *c)
 	default:
 		break;
 	}
-	if (c->d.mnemonic == ZYDIS_MNEMONIC_PAUSE && (c->d.attributes & ZYDIS_ATTRIB_HAS_REX)) /* XCHG with R8, if REX.B */
+	if (c->d.mnemonic == ZYDIS_MNEMONIC_PAUSE &&
+	    (c->d.attributes & ZYDIS_ATTRIB_HAS_REX)) /* XCHG with R8, if REX.B */
 		return true;
 	if (c->d.opcode == 0x0d && c->d.mnemonic == ZYDIS_MNEMONIC_NOP) /* #UD on AMD */
 		return true;
@@ -142,10 +148,12 @@ static bool excluded(const struct insn_case *c)
 
 static u8 *memory(struct state *s, u64 va)
 {
-	return va >= HOST_BUF && va < HOST_BUF + HOST_BUF_BYTES - 64 ? s->buf + (va - HOST_BUF) : NULL;
+	return va >= HOST_BUF && va < HOST_BUF + HOST_BUF_BYTES - 64 ? s->buf + (va - HOST_BUF) :
+								       NULL;
 }
 
-static u64 effective(const struct insn_case *c, const struct state *s, const ZydisDecodedOperandMem *m)
+static u64 effective(const struct insn_case *c, const struct state *s,
+		     const ZydisDecodedOperandMem *m)
 {
 	u64 va = (u64)m->disp.value;
 
@@ -164,12 +172,14 @@ static bool prepare(struct prng *g, struct insn_case *c, struct state *s)
 	u8 *p;
 	int src;
 
-	if (c->d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) {
+	if (c->d.attributes &
+	    (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) {
 		r[RCX] = rnd(g, 20);
 		if (c->d.address_width == 32)
 			r[RCX] |= prng_u64(g) << 32;
 	}
-	if (c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && c->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && !rnd(g, 4)) {
+	if (c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	    c->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && !rnd(g, 4)) {
 		/* overlapping strings */
 		r[RDI] = (r[RSI] & ~0xffull) | ((r[RSI] + rnd(g, 32)) & 0xff);
 	}
@@ -178,22 +188,31 @@ static bool prepare(struct prng *g, struct insn_case *c, struct state *s)
 	case ZYDIS_MNEMONIC_BTC:
 	case ZYDIS_MNEMONIC_BTR:
 	case ZYDIS_MNEMONIC_BTS:
-		src = c->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER ? gpr_number(c->op[1].reg.value) : -1;
+		src = c->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER ?
+			      gpr_number(c->op[1].reg.value) :
+			      -1;
 		if (c->op[0].type != ZYDIS_OPERAND_TYPE_MEMORY || src < 0)
 			break;
 		if (src == gpr_number(c->op[0].mem.base) || src == gpr_number(c->op[0].mem.index))
 			return false;
 		limited = rnd(g, 4000) - 2000;
-		r[src] = c->op[1].size == 64 ? limited : (prng_u64(g) << c->op[1].size) | (limited & ((1ull << c->op[1].size) - 1));
+		r[src] = c->op[1].size == 64 ? limited :
+					       (prng_u64(g) << c->op[1].size) |
+						       (limited & ((1ull << c->op[1].size) - 1));
 		break;
 	case ZYDIS_MNEMONIC_DIV:
 	case ZYDIS_MNEMONIC_IDIV:
 		if (!rnd(g, 4))
 			break;
-		if (gpr_number(c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY ? c->op[0].mem.base : c->op[0].reg.value) == RDX ||
-		    (c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && gpr_number(c->op[0].mem.index) == RDX))
+		if (gpr_number(c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY ?
+				       c->op[0].mem.base :
+				       c->op[0].reg.value) == RDX ||
+		    (c->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		     gpr_number(c->op[0].mem.index) == RDX))
 			break;
-		r[RDX] = c->d.mnemonic == ZYDIS_MNEMONIC_DIV ? rnd(g, 4) : 0 - (r[RAX] >> (c->op[0].size - 1) & 1);
+		r[RDX] = c->d.mnemonic == ZYDIS_MNEMONIC_DIV ?
+				 rnd(g, 4) :
+				 0 - (r[RAX] >> (c->op[0].size - 1) & 1);
 		break;
 	case ZYDIS_MNEMONIC_CMPXCHG:
 		if (rnd(g, 2))
@@ -202,7 +221,8 @@ static bool prepare(struct prng *g, struct insn_case *c, struct state *s)
 			r[RAX] = r[gpr_number(c->op[0].reg.value)];
 		} else {
 			p = memory(s, effective(c, s, &c->op[0].mem));
-			if (p && gpr_number(c->op[0].mem.base) != RAX && gpr_number(c->op[0].mem.index) != RAX)
+			if (p && gpr_number(c->op[0].mem.base) != RAX &&
+			    gpr_number(c->op[0].mem.index) != RAX)
 				memcpy(&r[RAX], p, 8);
 		}
 		break;
@@ -210,7 +230,8 @@ static bool prepare(struct prng *g, struct insn_case *c, struct state *s)
 	case ZYDIS_MNEMONIC_CMPXCHG16B:
 		p = memory(s, effective(c, s, &c->op[0].mem));
 		for (unsigned i = 0; i < 2; i++)
-			if (gpr_number(c->op[0].mem.base) == (int)(2 * i) || gpr_number(c->op[0].mem.index) == (int)(2 * i))
+			if (gpr_number(c->op[0].mem.base) == (int)(2 * i) ||
+			    gpr_number(c->op[0].mem.index) == (int)(2 * i))
 				return true;
 		if (!p || rnd(g, 2))
 			break;
@@ -284,7 +305,8 @@ static bool undefined_result(const struct insn_case *c, const struct state *in)
 static void place_rip(struct prng *g, struct insn_case *c)
 {
 	for (unsigned i = 0; i < c->d.operand_count; i++) {
-		if (c->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY && c->op[i].mem.base == ZYDIS_REGISTER_RIP) {
+		if (c->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    c->op[i].mem.base == ZYDIS_REGISTER_RIP) {
 			u64 va = (HOST_BUF + 1024 + rnd(g, 2048)) & ~15ull;
 			s32 disp = (s32)(va - ((u64)(uintptr_t)host.slot + c->len));
 
@@ -307,16 +329,24 @@ static u32 form_of(const struct insn_case *c)
 	u64 key = c->d.mnemonic;
 
 	for (unsigned i = 0; i < 3; i++)
-		key = key * 31 + (i < c->d.operand_count_visible ? (u64)c->op[i].type * 512 + c->op[i].size : 7);
-	key = key * 31 + (c->d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE |
-					     ZYDIS_ATTRIB_HAS_LOCK) ? 1 : 0);
+		key = key * 31 + (i < c->d.operand_count_visible ?
+					  (u64)c->op[i].type * 512 + c->op[i].size :
+					  7);
+	key = key * 31 + (c->d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
+					     ZYDIS_ATTRIB_HAS_REPNE | ZYDIS_ATTRIB_HAS_LOCK) ?
+				  1 :
+				  0);
 	return (u32)((key * 0x9e3779b97f4a7c15ull) >> 48);
 }
 
-/* Another instruction of the form of `from`: the same prefixes, opcode and group, other registers, addressing and immediate. */
+/*
+ * Another instruction of the form of `from`: the same prefixes, opcode and group, other registers,
+ * addressing and immediate.
+ */
 static void vary(struct prng *g, const struct insn_case *from, u8 *p)
 {
-	unsigned keep = from->d.raw.modrm.offset ? from->d.raw.modrm.offset : from->len - from->d.raw.imm[0].size / 8;
+	unsigned keep = from->d.raw.modrm.offset ? from->d.raw.modrm.offset :
+						   from->len - from->d.raw.imm[0].size / 8;
 
 	memcpy(p, from->bytes, 15);
 	if (from->d.raw.modrm.offset)
@@ -325,15 +355,17 @@ static void vary(struct prng *g, const struct insn_case *from, u8 *p)
 		p[i] = (u8)prng_u64(g);
 }
 
-/* Of the baseline, these forms raise #UD by name: 16-bit stack operands in 64-bit code, port strings, task and LDT
- * registers, MASKMOVDQU with a 32-bit address. */
+/*
+ * Of the baseline, these raise #UD by name: port strings, task and LDT registers, ENTER with a
+ * 16-bit operand size, MASKMOVDQU with a 32-bit address.
+ */
 static bool known_absent(ZydisMnemonic m)
 {
 	static const ZydisMnemonic absent[] = {
-		ZYDIS_MNEMONIC_ENTER, ZYDIS_MNEMONIC_INSB,  ZYDIS_MNEMONIC_INSD,  ZYDIS_MNEMONIC_INSW,
-		ZYDIS_MNEMONIC_LEAVE, ZYDIS_MNEMONIC_LLDT,  ZYDIS_MNEMONIC_LMSW,  ZYDIS_MNEMONIC_LTR,
-		ZYDIS_MNEMONIC_OUTSB, ZYDIS_MNEMONIC_OUTSD, ZYDIS_MNEMONIC_OUTSW, ZYDIS_MNEMONIC_MOVSXD,
-		ZYDIS_MNEMONIC_POP,   ZYDIS_MNEMONIC_PUSH,  ZYDIS_MNEMONIC_XLAT,  ZYDIS_MNEMONIC_MASKMOVDQU,
+		ZYDIS_MNEMONIC_INSB,  ZYDIS_MNEMONIC_INSD,	 ZYDIS_MNEMONIC_INSW,
+		ZYDIS_MNEMONIC_OUTSB, ZYDIS_MNEMONIC_OUTSD,	 ZYDIS_MNEMONIC_OUTSW,
+		ZYDIS_MNEMONIC_LLDT,  ZYDIS_MNEMONIC_LMSW,	 ZYDIS_MNEMONIC_LTR,
+		ZYDIS_MNEMONIC_ENTER, ZYDIS_MNEMONIC_MASKMOVDQU,
 	};
 
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
@@ -345,7 +377,8 @@ static bool known_absent(ZydisMnemonic m)
 /* min_mnemonics: so many the generator reaches; fewer means that it, or the decoder, lost some. */
 static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 {
-	u32 *form = calloc(FORMS, sizeof(*form)), *mnemonic = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
+	u32 *form = calloc(FORMS, sizeof(*form)),
+	    *mnemonic = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
 	u32 *missing = calloc(ZYDIS_MNEMONIC_MAX_VALUE + 1, sizeof(u32));
 	struct state in, h, o;
 	struct insn_case *found = calloc(MAX_FOUND, sizeof(*found));
@@ -361,7 +394,10 @@ static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 		int host_vec, vec;
 		u32 f;
 
-		/* Groups share an opcode byte, so chance alone is unfair: after a while, make more cases of the forms found. */
+		/*
+		 * Groups share an opcode byte, so chance alone is unfair: after a while, make more
+		 * cases of the forms found.
+		 */
 		if (nr_found && tries > DISCOVERY && rnd(&g, 8))
 			vary(&g, &found[rnd(&g, nr_found)], c.bytes);
 		else
@@ -375,7 +411,8 @@ static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 			continue;
 		place_rip(&g, &c);
 		rnd_state(&g, &in);
-		if (!place_operands(&g, &c, &in) || !prepare(&g, &c, &in) || undefined_result(&c, &in))
+		if (!place_operands(&g, &c, &in) || !prepare(&g, &c, &in) ||
+		    undefined_result(&c, &in))
 			continue;
 		o = in;
 		vec = guest_run(&guest, &o, c.bytes, c.len);
@@ -398,11 +435,15 @@ static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 		mnemonics += !mnemonic[c.d.mnemonic]++;
 		n++;
 		m = mask_of(&c, &in, vec);
-		if (c.d.mnemonic == ZYDIS_MNEMONIC_FXSAVE || c.d.mnemonic == ZYDIS_MNEMONIC_FXSAVE64) {
-			u8 *image = memory(&h, effective(&c, &in, &c.op[0].mem)); /* MXCSR_MASK is the model's own */
+		if (c.d.mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
+		    c.d.mnemonic == ZYDIS_MNEMONIC_FXSAVE64) {
+			u8 *image = memory(
+				&h, effective(&c, &in,
+					      &c.op[0].mem)); /* MXCSR_MASK is the model's own */
 
 			if (image)
-				memcpy(memory(&o, effective(&c, &in, &c.op[0].mem)) + 28, image + 28, 4);
+				memcpy(memory(&o, effective(&c, &in, &c.op[0].mem)) + 28,
+				       image + 28, 4);
 		}
 		if (host_vec == vec && same_state(&h, &o, &m))
 			continue;
@@ -412,10 +453,12 @@ static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 		printf("case %u, seed %llu: ", n, (unsigned long long)seed);
 		print_case(&c);
 		if (host_vec != vec)
-			printf("  vector: host %d osim %d (rip %llx)\n", host_vec, vec, (unsigned long long)guest.cpu->rip);
+			printf("  vector: host %d osim %d (rip %llx)\n", host_vec, vec,
+			       (unsigned long long)guest.cpu->rip);
 		print_diff(&in, &h, &o, &m);
 	}
-	printf("%u forms of %u mnemonics compared, %u not implemented, %u differences\n", forms, mnemonics, absent, failures);
+	printf("%u forms of %u mnemonics compared, %u not implemented, %u differences\n", forms,
+	       mnemonics, absent, failures);
 	free(form);
 	free(mnemonic);
 	free(missing);
@@ -427,17 +470,27 @@ static void against_host(enum gen_kind kind, unsigned min_mnemonics)
 
 #define SKIPPED 7u /* bytes of mov $imm32, %r15, which a taken branch jumps over */
 
-/* ---- sequences: what one instruction leaves in the flags is used, or thrown away, by the next ---- */
+/*
+ * ---- sequences: what one instruction leaves in the flags is used, or thrown away, by the next
+ * ----
+ */
 
-/* Does the instruction always write the flags its tables say (a shift by a count of zero writes none)? */
+/*
+ * Does the instruction always write the flags its tables say (a shift by a count of zero writes
+ * none)?
+ */
 static bool writes_flags_always(const struct insn_case *c)
 {
-	return c->d.meta.category != ZYDIS_CATEGORY_SHIFT && c->d.meta.category != ZYDIS_CATEGORY_ROTATE &&
-	       c->d.meta.category != ZYDIS_CATEGORY_STRINGOP && c->d.mnemonic != ZYDIS_MNEMONIC_SHLD &&
-	       c->d.mnemonic != ZYDIS_MNEMONIC_SHRD;
+	return c->d.meta.category != ZYDIS_CATEGORY_SHIFT &&
+	       c->d.meta.category != ZYDIS_CATEGORY_ROTATE &&
+	       c->d.meta.category != ZYDIS_CATEGORY_STRINGOP &&
+	       c->d.mnemonic != ZYDIS_MNEMONIC_SHLD && c->d.mnemonic != ZYDIS_MNEMONIC_SHRD;
 }
 
-/* The register form of an instruction that writes or reads flags, with random registers, operand size and immediate. */
+/*
+ * The register form of an instruction that writes or reads flags, with random registers, operand
+ * size and immediate.
+ */
 static void gen_flags_insn(struct prng *g, u8 *p)
 {
 	/* Opcode (0f00 and up: two bytes), and the reg field of a group or -1. */
@@ -445,15 +498,21 @@ static void gen_flags_insn(struct prng *g, u8 *p)
 		u16 op;
 		s8 reg;
 	} table[] = {
-		{ 0x00, -1 }, { 0x01, -1 }, { 0x10, -1 }, { 0x11, -1 }, { 0x18, -1 }, { 0x19, -1 }, { 0x28, -1 }, { 0x29, -1 },
-		{ 0x20, -1 }, { 0x21, -1 }, { 0x31, -1 }, { 0x38, -1 }, { 0x39, -1 }, { 0x3b, -1 }, { 0x84, -1 }, { 0x85, -1 },
-		{ 0x80, 2 }, { 0x83, 2 }, { 0x80, 3 }, { 0x83, 3 }, { 0x83, 0 }, { 0x83, 5 }, { 0x83, 7 }, { 0x80, 7 }, { 0x81, 4 },
-		{ 0xfe, 0 }, { 0xfe, 1 }, { 0xff, 0 }, { 0xff, 1 }, { 0xf6, 3 }, { 0xf7, 3 }, { 0xf7, 2 }, { 0xf7, 0 },
-		{ 0xf7, 4 }, { 0xf7, 5 }, { 0xd0, 4 }, { 0xd1, 4 }, { 0xd3, 4 }, { 0xc1, 4 }, { 0xd1, 5 }, { 0xd3, 5 }, { 0xc1, 5 },
-		{ 0xd1, 7 }, { 0xd3, 7 }, { 0xc1, 7 }, { 0xc1, 0 }, { 0xc1, 1 }, { 0xd3, 2 }, { 0xd1, 2 }, { 0xd1, 3 }, { 0xc0, 3 },
-		{ 0xfaf, -1 }, { 0xfa3, -1 }, { 0xfab, -1 }, { 0xfba, 4 }, { 0xfba, 7 }, { 0xfc0, -1 }, { 0xfc1, -1 },
-		{ 0xfb1, -1 }, { 0xf90, -2 }, { 0xf40, -2 }, { 0xf40, -2 }, { 0xf90, -2 }, { 0xf5, -1 }, { 0xf8, -1 },
-		{ 0xf9, -1 }, { 0x9e, -1 }, { 0x9f, -1 }, { 0x8d, -1 }, { 0x89, -1 }, { 0xfb6, -1 },
+		{ 0x00, -1 },  { 0x01, -1 },  { 0x10, -1 },  { 0x11, -1 },  { 0x18, -1 },
+		{ 0x19, -1 },  { 0x28, -1 },  { 0x29, -1 },  { 0x20, -1 },  { 0x21, -1 },
+		{ 0x31, -1 },  { 0x38, -1 },  { 0x39, -1 },  { 0x3b, -1 },  { 0x84, -1 },
+		{ 0x85, -1 },  { 0x80, 2 },   { 0x83, 2 },   { 0x80, 3 },   { 0x83, 3 },
+		{ 0x83, 0 },   { 0x83, 5 },   { 0x83, 7 },   { 0x80, 7 },   { 0x81, 4 },
+		{ 0xfe, 0 },   { 0xfe, 1 },   { 0xff, 0 },   { 0xff, 1 },   { 0xf6, 3 },
+		{ 0xf7, 3 },   { 0xf7, 2 },   { 0xf7, 0 },   { 0xf7, 4 },   { 0xf7, 5 },
+		{ 0xd0, 4 },   { 0xd1, 4 },   { 0xd3, 4 },   { 0xc1, 4 },   { 0xd1, 5 },
+		{ 0xd3, 5 },   { 0xc1, 5 },   { 0xd1, 7 },   { 0xd3, 7 },   { 0xc1, 7 },
+		{ 0xc1, 0 },   { 0xc1, 1 },   { 0xd3, 2 },   { 0xd1, 2 },   { 0xd1, 3 },
+		{ 0xc0, 3 },   { 0xfaf, -1 }, { 0xfa3, -1 }, { 0xfab, -1 }, { 0xfba, 4 },
+		{ 0xfba, 7 },  { 0xfc0, -1 }, { 0xfc1, -1 }, { 0xfb1, -1 }, { 0xf90, -2 },
+		{ 0xf40, -2 }, { 0xf40, -2 }, { 0xf90, -2 }, { 0xf5, -1 },  { 0xf8, -1 },
+		{ 0xf9, -1 },  { 0x9e, -1 },  { 0x9f, -1 },  { 0x8d, -1 },  { 0x89, -1 },
+		{ 0xfb6, -1 },
 	};
 	size_t k = rnd(g, sizeof(table) / sizeof(table[0]));
 	u8 modrm = (u8)(0xc0 | rnd(g, 64));
@@ -489,10 +548,12 @@ static bool gen_link(struct prng *g, struct insn_case *c, u64 *undefined, unsign
 	    (c->d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_LOCK)))
 		return false;
 	for (unsigned i = 0; i < c->d.operand_count; i++)
-		if (c->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY && c->op[i].mem.type == ZYDIS_MEMOP_TYPE_MEM)
+		if (c->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    c->op[i].mem.type == ZYDIS_MEMOP_TYPE_MEM)
 			return false;
 	for (unsigned i = 0; i < c->d.operand_count_visible; i++)
-		if (c->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER && gpr_number(c->op[i].reg.value) == RSP)
+		if (c->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    gpr_number(c->op[i].reg.value) == RSP)
 			return false;
 	switch (c->d.mnemonic) {
 	case ZYDIS_MNEMONIC_DIV:
@@ -550,8 +611,10 @@ static void flag_sequences_agree_with_the_host(void **state)
 		rnd_state(&g, &in);
 		if (rnd(&g, 2)) { /* end in a branch over a MOV, as compilers do */
 			unsigned cc = (unsigned)rnd(&g, 16);
-			static const u16 uses[8] = { FLAG_OF, FLAG_CF, FLAG_ZF, FLAG_CF | FLAG_ZF, FLAG_SF, FLAG_PF,
-						     FLAG_SF | FLAG_OF, FLAG_ZF | FLAG_SF | FLAG_OF };
+			static const u16 uses[8] = {
+				FLAG_OF, FLAG_CF, FLAG_ZF,	     FLAG_CF | FLAG_ZF,
+				FLAG_SF, FLAG_PF, FLAG_SF | FLAG_OF, FLAG_ZF | FLAG_SF | FLAG_OF
+			};
 
 			if (!(uses[cc >> 1] & undefined)) {
 				code[len++] = (u8)(0x70 | cc);
@@ -570,7 +633,8 @@ static void flag_sequences_agree_with_the_host(void **state)
 			continue;
 		if (failures++ > 8)
 			continue;
-		printf("sequence %u, seed %llu: vector host %d osim %d\n", n, (unsigned long long)seed, host_vec, vec);
+		printf("sequence %u, seed %llu: vector host %d osim %d\n", n,
+		       (unsigned long long)seed, host_vec, vec);
 		for (unsigned i = 0; i < count; i++)
 			printf("    "), print_case(&c[i]);
 		print_diff(&in, &h, &o, &m);
@@ -682,7 +746,8 @@ static void branches_agree_with_the_host(void **state)
 			continue;
 		memcpy(c.bytes, code, sizeof(c.bytes));
 		decode_case(&dec, &c);
-		printf("branch %u, seed %llu: vector host %d osim %d: ", n, (unsigned long long)seed, host_vec, vec);
+		printf("branch %u, seed %llu: vector host %d osim %d: ", n,
+		       (unsigned long long)seed, host_vec, vec);
 		print_case(&c);
 		print_diff(&in, &h, &o, &m);
 	}

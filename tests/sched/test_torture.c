@@ -249,9 +249,10 @@ static u64 torture_digest(u64 seed, u32 cpus, u64 quantum_ns, const char *costs,
 	assert_true(t.made > 20);
 	digest = trace_digest(&f.m->trace);
 	if (getenv("OSIM_TEST_VERBOSE"))
-		print_message("%d tasks, %llu switches, %llu ns\n", t.made,
+		print_message("%d tasks, %llu switches, %llu ns, digest %016llx\n", t.made,
 			      (unsigned long long)nr_context_switches(f.k),
-			      (unsigned long long)cycles_to_ns(f.m, engine_now(f.m)));
+			      (unsigned long long)cycles_to_ns(f.m, engine_now(f.m)),
+			      (unsigned long long)digest);
 	fixture_destroy(&f);
 	return digest;
 }

@@ -164,8 +164,8 @@ static void sweep(void *arg)
 
 			reset_tree();
 			alloc_stats(kern(), before);
-			before->free_pages =
-				0; /* objects now; pages are compared when the floor is down again, for slabs may be cut differently */
+			/* Objects now; pages are compared when the floor is down: slabs may be cut otherwise. */
+			before->free_pages = 0;
 			fail_alloc_arm(kern(), nth++);
 			err = attempts[a].fn();
 			fired = fail_alloc_fired(kern());
@@ -179,9 +179,8 @@ static void sweep(void *arg)
 			CHECK(vfs()->nr_file_pages == 1 && get_nr_files() == 0);
 			total++;
 		} while (fired);
-		CHECK(nth > 2 ||
-		      attempts[a].fn ==
-			      attempt_unlink); /* something was made to fail; unlink needs no memory */
+		/* Something was made to fail; unlink needs no memory. */
+		CHECK(nth > 2 || attempts[a].fn == attempt_unlink);
 	}
 	CHECK(total > 60);
 }

@@ -11,7 +11,7 @@
  *
  *	0x401000 block A  cmp; jne 0x401080        link[0] = 0x401080? no: jne is "not E", so
  *	                                           link[1] = 0x401080 (E false), link[0] = 0x401008
- *	page changes: link[].entry = &target->cross, which compares one tag of the exec index and the frame
+ *	page changes: link[].entry = &target->cross, which compares one exec tag and the frame
  *
  *	J1 A link within a page needs no translation: the block that follows it was entered through
  *	   one, nothing dropped it since (slow accesses check, system instructions leave), and the
@@ -216,13 +216,17 @@ FUSED_SIZES(FUSED_TEST, mr)
 FUSED_SIZES(FUSED_TEST, mi)
 
 #define CMP_ROW(form, B) \
-	{ NULL, cmp_##form##B##_b, cmp_##form##B##_e, cmp_##form##B##_be, cmp_##form##B##_s, NULL, cmp_##form##B##_l, cmp_##form##B##_le }
+	{ NULL, cmp_##form##B##_b, cmp_##form##B##_e, cmp_##form##B##_be, cmp_##form##B##_s, NULL, \
+	  cmp_##form##B##_l, cmp_##form##B##_le }
 #define TEST_ROW(form, B) \
-	{ NULL, NULL, test_##form##B##_e, NULL, test_##form##B##_s, NULL, test_##form##B##_s, test_##form##B##_le }
+	{ NULL, NULL, test_##form##B##_e, NULL, test_##form##B##_s, NULL, \
+	  test_##form##B##_s, test_##form##B##_le }
 #define FUSED_ROWS(row, form) { row(form, 8), row(form, 16), row(form, 32), row(form, 64) }
 insn_fn *const fused_fn[2][NR_FORMS][4][8] = {
-	{ FUSED_ROWS(CMP_ROW, rr), FUSED_ROWS(CMP_ROW, ri), FUSED_ROWS(CMP_ROW, rm), FUSED_ROWS(CMP_ROW, mr), FUSED_ROWS(CMP_ROW, mi) },
-	{ FUSED_ROWS(TEST_ROW, rr), FUSED_ROWS(TEST_ROW, ri), { { NULL } }, FUSED_ROWS(TEST_ROW, mr), FUSED_ROWS(TEST_ROW, mi) },
+	{ FUSED_ROWS(CMP_ROW, rr), FUSED_ROWS(CMP_ROW, ri), FUSED_ROWS(CMP_ROW, rm),
+	  FUSED_ROWS(CMP_ROW, mr), FUSED_ROWS(CMP_ROW, mi) },
+	{ FUSED_ROWS(TEST_ROW, rr), FUSED_ROWS(TEST_ROW, ri), { { NULL } },
+	  FUSED_ROWS(TEST_ROW, mr), FUSED_ROWS(TEST_ROW, mi) },
 };
 /* clang-format on */
 

@@ -6,8 +6,8 @@
  * calls the decoder. It does not know what instructions mean.
  *
  *	rip 0x401000 at physical 0x7d3000, user mode
- *	  hash[h(0x7d3000, 0x401000, mode)] -> block -> ...        frames[0x7d3] -> block -> block ...
- *	  pool: | block 0x401000: 9 instructions | block 0x401023: 4 | ...            used_bytes -> |    free    |
+ *	  hash[h(0x7d3000, 0x401000, mode)] -> block -> ...    frames[0x7d3] -> block ...
+ *	  pool: | block 0x401000: 9 instructions | block 0x401023: 4 | ...   used_bytes -> |   free   |
  *
  * Blocks are keyed by physical address (what is decoded is bytes of a frame), by linear address
  * (branch targets and RIP-relative addresses are worked out at decoding) and by the mode bits that

@@ -8,8 +8,8 @@
  * cpu_deliver and PUSHF (through cpu_rflags) and by whoever sets RFLAGS.
  *
  *	cmp eax=3, 5:   cc_op = CC_SUB|CC_32, cc_dst = 0xfffffffe, cc_src = 5
- *	  the first operand is dst + src = 3;  CF = 3 < 5 = 1;  ZF = dst == 0 = 0;  SF = bit 31 of dst = 1
- *	  OF = (3 ^ 5) & (3 ^ dst) at bit 31 = 0;  AF = (3 ^ 5 ^ dst) bit 4 = 1;  PF = parity of 0xfe = 0
+ *	  the first operand is dst + src = 3;  CF = 3 < 5 = 1;  ZF = 0;  SF = bit 31 = 1
+ *	  OF = (3 ^ 5) & (3 ^ dst) at bit 31 = 0;  AF = (3 ^ 5 ^ dst) bit 4 = 1;  PF of 0xfe = 0
  *
  *	F1 cc_op == CC_EFLAGS: the arithmetic bits of cpu->rflags are true. Otherwise those bits are
  *	   stale and mean nothing.

@@ -6,9 +6,9 @@
  * The decoder picks handlers; these fetch and store operands and know nothing of floating point. A
  * pointer to an operand in RAM goes straight to the function when the TLB index has it.
  *
- *	paddb 16(%rsi), %xmm3:  hit -> host pointer, aligned -> i->sse->fn(cpu, cpu->fpu.xmm[3], pointer, 0)
- *	fstp  (%rsp):           write side hit -> i->x87->fn(cpu, pointer, 0) fills 10 bytes and pops
- *	fnsave (%rdi), 108 bytes over two pages: probe both; the function fills exec->image; written in pieces of 64
+ *	paddb 16(%rsi), %xmm3:  hit -> pointer, aligned -> i->sse->fn(cpu, xmm[3], pointer, 0)
+ *	fstp  (%rsp):           write side hit -> i->x87->fn(cpu, pointer, 0) fills 10 bytes, pops
+ *	fnsave (%rdi), 108 bytes over two pages: probe both; fill exec->image; write it in pieces
  *
  *	E1 A store's destination is known to be writable before an x87 function, which changes the
  *	   register stack, is called.

@@ -65,7 +65,8 @@ insn_fn movzx8_16m, movzx8_32m, movzx16_32m, movsx8_16m, movsx8_32m, movsx8_64m,
 	movsx16_64m, movsx32_64m;
 insn_fn push_r, push_i, push_m, pop_r, pop_m, push_r16, pop_r16, push_i16, push_m16, pop_m16, leave,
 	leave16, enter;
-extern insn_fn *const xchg_fn[2][4], *const xadd_fn[2][4], *const cmpxchg_fn[2][4]; /* [1]: memory */
+/* [1]: memory */
+extern insn_fn *const xchg_fn[2][4], *const xadd_fn[2][4], *const cmpxchg_fn[2][4];
 insn_fn cmpxchg8b, cmpxchg16b;
 insn_fn bswap32, bswap64, cbw, cwde, cdqe, cwd, cdq, cqo, xlat, xlat32, lahf, sahf, clc, stc, cmc,
 	cld, std_;
@@ -78,7 +79,8 @@ extern insn_fn *const shld_fn[2][4],
 	*const shrd_fn[2][4]; /* [1]: memory; count in imm, or CL when imm is -1 */
 
 /* Multiplication and division, bits. */
-extern insn_fn *const mul_fn[2][4], *const imul1_fn[2][4], *const div_fn[2][4], *const idiv_fn[2][4];
+extern insn_fn *const mul_fn[2][4], *const imul1_fn[2][4];
+extern insn_fn *const div_fn[2][4], *const idiv_fn[2][4];
 extern insn_fn *const imul2_fn[2][4], *const imul3_fn[2][4];
 enum bitop { BIT_BT, BIT_BTS, BIT_BTR, BIT_BTC, NR_BITOPS };
 enum bit_form { BITF_RR, BITF_RI, BITF_MR, BITF_MI, NR_BIT_FORMS };

@@ -99,7 +99,7 @@ struct exec_block {
 
 enum exec_event { EXEC_NONE, EXEC_HLT, EXEC_GATE };
 
-#define JUMP_SLOTS 1024u
+#define JUMP_SLOTS 4096u
 struct jump_slot {
 	u64 key; /* rip ^ mode_key */
 	struct exec_block *to;
@@ -159,9 +159,11 @@ struct exec_block *exec_block_alloc(struct exec_cache *c, unsigned n);
 void exec_block_publish(struct exec_cache *c, struct exec_block *b);
 
 /* --- decoder (decode.c) --- */
-/* Decode a block of at most max instructions from the bytes at host; second is the host address of the next page when `straddle` is
- * asked for. Returns the block, not yet published; NULL when the first instruction needs the next
- * page and second is NULL. */
+/*
+ * Decode a block at rip from the bytes at pa. `second`: host address of the next page (at pa2), for a
+ * first instruction that straddles. Returns the block, not yet published; NULL when the first
+ * instruction needs the next page and second is NULL.
+ */
 struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *second, u64 pa2,
 			       u32 mode);
 u64 exec_decoder_bytes(void);

@@ -311,7 +311,9 @@ BIT_SIZES(btc, BTC_NEW)
 
 #define BIT_ROW(op, form) { NULL, op##_##form##16, op##_##form##32, op##_##form##64 }
 #define BIT_ALL(op) { BIT_ROW(op, rr), BIT_ROW(op, ri), BIT_ROW(op, mr), BIT_ROW(op, mi) }
-insn_fn *const bit_fn[NR_BITOPS][NR_BIT_FORMS][4] = { BIT_ALL(bt), BIT_ALL(bts), BIT_ALL(btr), BIT_ALL(btc) };
+insn_fn *const bit_fn[NR_BITOPS][NR_BIT_FORMS][4] = {
+	BIT_ALL(bt), BIT_ALL(bts), BIT_ALL(btr), BIT_ALL(btc),
+};
 /* clang-format on */
 
 static void set_zf(struct cpu *cpu, bool zf)

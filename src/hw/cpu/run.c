@@ -7,10 +7,10 @@
  * engine (horizon, HLT), the entry mechanisms (exceptions, interrupts) and native gates. It must
  * not know what any instruction does.
  *
- *	cpu_run:  now >= horizon --> engine_slice, return         exec_run:  look up block at rip
- *	          interrupt to take --> deliver, gate?                       fits before the horizon --> run it, follow links
- *	          exec_run --> fault --> deliver, gate?                      does not fit --> blocks of one instruction
- *	                   --> at a gate --> call it, return                 fault, HLT, gate, horizon --> return
+ *	cpu_run:  now >= horizon --> engine_slice, return     exec_run:  look up block at rip
+ *	          interrupt to take --> deliver, gate?           fits --> run it, follow links
+ *	          exec_run --> fault --> deliver, gate?          does not fit --> blocks of one instruction
+ *	                   --> at a gate --> call it, return     fault, HLT, gate, horizon --> return
  *	                   --> HLT --> engine_halt, return
  *
  *	R1 An instruction is executed if and only if now < horizon before it (and before each

@@ -5,7 +5,7 @@
  * The decoder picks handlers from shift_fn, shld_fn and shrd_fn. Constant counts come masked in imm
  * and are not 0 for a register; a count in CL may be 0, and then no flag changes.
  *
- *	shl $3, %eax with eax = 0x30000001:  result 0x80000008; cc = (CC_SHL|CC_32, result, 0x30000001 << 2 = 0xc0000004)
+ *	shl $3, %eax with eax = 0x30000001:  result 0x80000008; cc_src = eax << 2 = 0xc0000004
  *	  CF = bit 31 of cc_src = 1;  OF = bit 31 of (cc_src ^ cc_dst) = 0
  *
  *	H1 A 32-bit register destination is zero-extended even when the count is 0.
@@ -148,7 +148,8 @@ SIZES(SHIFT_FORMS, sar)
 #define ROW(op, form) { op##_##form##8, op##_##form##16, op##_##form##32, op##_##form##64 }
 #define ALL_FORMS(op) { ROW(op, ri), ROW(op, rc), ROW(op, mi), ROW(op, mc) }
 insn_fn *const shift_fn[NR_SHIFTS][NR_SHIFT_FORMS][4] = {
-	ALL_FORMS(rol), ALL_FORMS(ror), ALL_FORMS(rcl), ALL_FORMS(rcr), ALL_FORMS(shl), ALL_FORMS(shr), ALL_FORMS(sar),
+	ALL_FORMS(rol), ALL_FORMS(ror), ALL_FORMS(rcl), ALL_FORMS(rcr),
+	ALL_FORMS(shl), ALL_FORMS(shr), ALL_FORMS(sar),
 };
 /* clang-format on */
 
@@ -230,6 +231,8 @@ DOUBLE_FORMS(shrd, 16)
 DOUBLE_FORMS(shrd, 32)
 DOUBLE_FORMS(shrd, 64)
 
-insn_fn *const shld_fn[2][4] = { { NULL, shld_r16, shld_r32, shld_r64 }, { NULL, shld_m16, shld_m32, shld_m64 } };
-insn_fn *const shrd_fn[2][4] = { { NULL, shrd_r16, shrd_r32, shrd_r64 }, { NULL, shrd_m16, shrd_m32, shrd_m64 } };
+insn_fn *const shld_fn[2][4] = { { NULL, shld_r16, shld_r32, shld_r64 },
+				    { NULL, shld_m16, shld_m32, shld_m64 } };
+insn_fn *const shrd_fn[2][4] = { { NULL, shrd_r16, shrd_r32, shrd_r64 },
+				    { NULL, shrd_m16, shrd_m32, shrd_m64 } };
 /* clang-format on */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Integer SIMD: the SSE/SSE2 instructions that add, compare, shift, pack and shuffle lanes of an XMM register, and the bitwise and
- * shuffling ones that only carry a floating-point name (ANDPS, UNPCKLPD, SHUFPS, MOVMSKPD).
+ * Integer SIMD: the SSE/SSE2 instructions that add, compare, shift, pack and shuffle lanes of an
+ * XMM register, and the bitwise and shuffling ones that only carry a floating-point name (ANDPS,
+ * UNPCKLPD, SHUFPS, MOVMSKPD).
  *
- * The decoder finds an operation through sse_lookup() and calls it with operand bytes; nothing here knows memory,
- * rounding or flags. Every instruction here is exactly defined, so the host's own does it; only those whose immediate is
- * part of the encoding, unknown when this is compiled, are written out in lanes:
+ * The decoder finds an operation through sse_lookup() and calls it with operand bytes; nothing here
+ * knows memory, rounding or flags. Every instruction here is exactly defined, so the host's own
+ * does it; only those whose immediate is part of the encoding, unknown when this is compiled, are
+ * written out in lanes:
  *
  *	paddb xmm0, xmm1      _mm_add_epi8
  *	psrlw xmm0, 3         _mm_srl_epi16 with 3 in the count register, as psrlw xmm0, xmm1 would
@@ -128,7 +130,10 @@ LANEWISE(pshufhw, w, 8, i < 4 ? s.w[i] : s.w[4 + (imm >> (2 * (i - 4)) & 3)])
 LANEWISE(shufps, d, 4, i < 2 ? d.d[imm >> (2 * i) & 3] : s.d[imm >> (2 * i) & 3])
 LANEWISE(shufpd, q, 2, i ? s.q[imm >> 1 & 1] : d.q[imm & 1])
 
-/* ---- shifts: by an immediate (src NULL) or by the low quadword of src; a count past the lane's width leaves zeros or signs ---- */
+/*
+ * ---- shifts: by an immediate (src NULL) or by the low quadword of src; a count past the lane's
+ * width leaves zeros or signs ----
+ */
 
 #define SHIFT(name, intrinsic)                                                                     \
 	static bool name(struct cpu *cpu, void *dst, const void *src, unsigned imm)                \
@@ -225,9 +230,11 @@ static bool movmskpd(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 
 /* ---- the table ---- */
 
-#define BINARY(MN, f) [ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = 16, .align = 16, .dst_read = true }
+#define BINARY(MN, f)                                                                              \
+	[ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = 16, .align = 16, .dst_read = true }
 #define WRITE(MN, f) [ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = 16, .align = 16 }
-#define TO_GPR(MN, f) [ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = 16, .align = 16, .dst_gpr = true }
+#define TO_GPR(MN, f)                                                                              \
+	[ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = 16, .align = 16, .dst_gpr = true }
 
 static const struct sse_op simd_ops[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 	BINARY(PADDB, paddb),

@@ -3,8 +3,9 @@
 #define HW_CPU_SIMD_H
 
 /*
- * Integer SIMD and the bitwise and shuffling forms of SSE/SSE2. Same calling rules as hw/fp/fp.h, through which the decoder comes
- * here: sse_lookup() asks simd_lookup() for what is not floating point.
+ * Integer SIMD and the bitwise and shuffling forms of SSE/SSE2. Same calling rules as hw/fp/fp.h,
+ * through which the decoder comes here: sse_lookup() asks simd_lookup() for what is not floating
+ * point.
  */
 
 #include "hw/fp/fp.h"

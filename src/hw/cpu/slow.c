@@ -10,7 +10,7 @@
  * its distance from there, so the hot path counts nothing. C outside the interpreter must see true
  * values; sync_begin and sync_end bracket it:
  *
- *	block at icount 1000, now 5000:   mov (idx 1, cyc 0) | add (2, 1) | mov load (3, 2) | jne (4, 3)
+ *	block at icount 1000, now 5000: mov (idx 1, cyc 0) | add (2, 1) | load (3, 2) | jne (4, 3)
  *	the load misses:  sync_begin: icount 1002, now 5002, rip at the load
  *	  the walk adds 40 cycles to pending_cost;  now 5042
  *	sync_end:   icount 1000, now 5040, so that the block's end arrives at 1004 and 5044

@@ -6,8 +6,9 @@
  * is, with the same result and the same time as one by one.
  *
  *	rep stosb, rdi = 0x7ffc0ff0, rcx = 100, horizon 40 iterations away:
- *	  chunk of 16 to the page's end (40 left);  the next page misses the write index: one element the slow way, which
- *	  fills it;  chunk of 23;  now rdi = 0x7ffc1018, rcx = 60, RIP still here, back to exec_run; the interrupt is taken;
+ *	  chunk of 16 to the page's end; the next page misses the write index: one element the slow
+ *	  way, which fills it; chunk of 23; now rdi = 0x7ffc1018, rcx = 60, RIP still here, back to
+ *	  exec_run; the interrupt is taken;
  *	  later the instruction starts again with what is left.
  *
  *	L1 An iteration is started only while now < horizon; each costs COST_INSN_STRING_STEP, or an

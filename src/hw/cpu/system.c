@@ -7,7 +7,8 @@
  * call the hardware floor's functions (entry.c, cpu.c: all checks on values are there), and return
  * to exec_run, which looks at mode, interrupts and horizon anew. Privilege is checked here.
  *
- *	mov %rax, %cr3 at icount 7000, now 9000:  sync_begin -> cpu_write_cr3 (flushes, adds COST_CR3_WRITE to pending_cost)
+ *	mov %rax, %cr3 at icount 7000, now 9000:  sync_begin -> cpu_write_cr3 (flushes,
+ *	  adds COST_CR3_WRITE to pending_cost)
  *	  -> retire: icount 7001, now 9000 + 1 + COST_CR3_WRITE, rip behind it -> NULL
  *
  *	Y1 A handler that fails has changed nothing but cpu->fault, and leaves rip at the

@@ -2,29 +2,35 @@
 /*
  * SSE and SSE2 floating point: what ADDPS, CVTTSD2SI, COMISD and the like compute.
  *
- * The decoder looks an operation up once (sse_lookup) and calls it with pointers to operand bytes; it must not know rounding
- * modes, NaNs or MXCSR. Integer SIMD is in hw/cpu/simd.c. The host's own SSE unit computes, under the guest's rounding, FTZ and DAZ:
+ * The decoder looks an operation up once (sse_lookup) and calls it with pointers to operand bytes;
+ * it must not know rounding modes, NaNs or MXCSR. Integer SIMD is in hw/cpu/simd.c. The host's own
+ * SSE unit computes, under the guest's rounding, FTZ and DAZ:
  *
- *	guest MXCSR 1fa0 (PE set)        host MXCSR 1f80            addsd: 1.0 + 2^-60
- *	stmxcsr 1f80: control bits equal, so no load;  addsd;  stmxcsr 1fa0: PE raised;  ldmxcsr 1f80: the host has its own again
- *	guest MXCSR 5f80 (round up)      ldmxcsr 5f80;         addsd;  stmxcsr 5fa0;     ldmxcsr 1f80
+ *	addsd: 1.0 + 2^-60, host MXCSR 1f80
+ *	guest 1fa0 (PE set)     stmxcsr 1f80, equal control bits: no load; addsd; stmxcsr 1fa0, PE
+ *	                        was raised; ldmxcsr 1f80: the host has its own again
+ *	guest 5f80 (round up)   ldmxcsr 5f80; addsd; stmxcsr 5fa0; ldmxcsr 1f80
  *
- *	M1 The host runs with every exception masked: a guest's unmasked exception never becomes a SIGFPE.
+ *	M1 The host runs with every exception masked: a guest's unmasked exception never becomes a
+ *	   SIGFPE.
  *	M2 After each call the host's MXCSR is what it was.
- *	M3 Flags raised are known exactly: the host's old sticky flags either were clear, or were already set in the guest, or a
- *	   cleared MXCSR was loaded.
- *	M4 An unmasked exception leaves dst alone. Flags then follow the manual: if an unmasked IE, DE or ZE (found before computing) is
- *	   among them, only such flags are set; UE unmasked means tiny, exact or not, and FTZ is ignored.
+ *	M3 Flags raised are known exactly: the host's old sticky flags either were clear, or were
+ *	   already set in the guest, or a cleared MXCSR was loaded.
+ *	M4 An unmasked exception leaves dst alone. Flags then follow the manual: if an unmasked IE,
+ *	   DE or ZE (found before computing) is among them, only such flags are set; UE unmasked
+ *	   means tiny, exact or not, and FTZ is ignored. PE beside an OE or UE that faults is what
+ *	   the masked computation says, where silicon judges the result with unbounded exponent.
  *
- * RCPPS and RSQRTPS differ between vendors (the manuals only bound the error by 1.5 * 2^-12), so they are defined here: the
- * exact 1/x or 1/sqrt(x) rounded to nearest at 12 fraction bits, in integers; denormal operands count as zero, results that would
- * be denormal are zero, no exception is ever raised.
+ * RCPPS and RSQRTPS differ between vendors (the manuals only bound the error by 1.5 * 2^-12), so
+ * they are defined here: the exact 1/x or 1/sqrt(x) rounded to nearest at 12 fraction bits, in
+ * integers; denormal operands count as zero, results that would be denormal are zero, no exception
+ * is ever raised.
  *
  * Units:   an operand is 16 bytes, or the 4 or 8 of a scalar in memory.
  * Owner:   operands belong to the caller; nothing is kept.
  * Locking: none; a CPU's state is touched by that CPU only.
  * Errors:  false with cpu->fault: #XM, or #UD when CR4.OSXMMEXCPT is clear; #GP(0) from LDMXCSR.
- * Time:    about 5 ns; 10 ns more when MXCSR must be loaded.
+ * Time:    tens of ns, most of it STMXCSR and LDMXCSR.
  * Source:  Intel SDM vol. 1 ch. 10-11, 4.9 (exceptions), vol. 2; AMD APM vol. 1 4.10.
  */
 
@@ -76,12 +82,16 @@ static inline void set_host_mxcsr(u32 v)
 	__asm__ volatile("ldmxcsr %0" : : "m"(v));
 }
 
-/* Make the host's unit compute as the guest's would (M1, M3). Returns the host's MXCSR for sse_leave(). */
+/*
+ * Make the host's unit compute as the guest's would (M1, M3). Returns the host's MXCSR for
+ * sse_leave().
+ */
 static inline u32 sse_enter(const struct cpu *cpu)
 {
 	u32 guest = cpu->fpu.mxcsr, host = host_mxcsr();
 
-	if (likely(!((guest ^ host) & ~MX_FLAGS) && (guest & MX_MASKS) == MX_MASKS && !(host & ~guest & MX_FLAGS)))
+	if (likely(!((guest ^ host) & ~MX_FLAGS) && (guest & MX_MASKS) == MX_MASKS &&
+		   !(host & ~guest & MX_FLAGS)))
 		return host;
 	if (!(guest & MX_UM))
 		guest &= ~MX_FTZ;
@@ -123,7 +133,10 @@ static __noinline bool sse_unmasked(struct cpu *cpu, u32 raised, v128 result, en
 	return false;
 }
 
-/* Take the flags over and give the host its MXCSR back (M2). false: an unmasked exception; dst must stay as it is. */
+/*
+ * Take the flags over and give the host its MXCSR back (M2). false: an unmasked exception; dst must
+ * stay as it is.
+ */
 static inline bool sse_leave(struct cpu *cpu, u32 host, v128 result, enum tiny shape)
 {
 	u32 now = host_mxcsr();
@@ -179,7 +192,10 @@ SSE_ARITH(cvttps2dq, "cvttps2dq", 16, TINY_NONE)
 SSE_ARITH(cvtsd2ss, "cvtsd2ss", 8, TINY_S1)
 SSE_ARITH(cvtss2sd, "cvtss2sd", 4, TINY_NONE)
 
-/* ---- compares: the predicate is part of the host instruction's encoding, so one instruction each ---- */
+/*
+ * ---- compares: the predicate is part of the host instruction's encoding, so one instruction each
+ * ----
+ */
 
 #define CMP_CASE(insn, p)                                                                          \
 	case p:                                                                                    \
@@ -226,7 +242,8 @@ SSE_CMP(cmpsd, "cmpsd", 8)
 				 : "x"(d), "x"(s));                                                \
 		if (!sse_leave(cpu, host, d, TINY_NONE))                                           \
 			return false;                                                              \
-		cpu_set_arith_flags(cpu, (z ? FLAG_ZF : 0) | (p ? FLAG_PF : 0) | (c ? FLAG_CF : 0)); \
+		cpu_set_arith_flags(cpu,                                                           \
+				    (z ? FLAG_ZF : 0) | (p ? FLAG_PF : 0) | (c ? FLAG_CF : 0));    \
 		return true;                                                                       \
 	}
 
@@ -299,7 +316,8 @@ static u32 rcp32(u32 x)
 	if (!exp)
 		return sign | 0x7f800000u;
 	m = frac | 0x800000u;
-	q = ((1ull << 37) / m + 1) >> 1; /* 2/1.m at 13 fraction bits, rounded to 12: in [2^12, 2^13] */
+	q = ((1ull << 37) / m + 1) >>
+	    1; /* 2/1.m at 13 fraction bits, rounded to 12: in [2^12, 2^13] */
 	e = 253 - (s32)exp;
 	if (q >> 13) {
 		q >>= 1;
@@ -318,7 +336,10 @@ static u64 isqrt(u64 v)
 	return r;
 }
 
-/* 1/sqrt(x): x = t * 2^(2k) with t in [1, 4), so the result is (2/sqrt t) * 2^(-k-1), with 2/sqrt t in (1, 2]. */
+/*
+ * 1/sqrt(x): x = t * 2^(2k) with t in [1, 4), so the result is (2/sqrt t) * 2^(-k-1), with 2/sqrt t
+ * in (1, 2].
+ */
 static u32 rsqrt32(u32 x)
 {
 	u32 sign = x & 0x80000000u, exp = (x >> 23) & 0xff, frac = x & 0x7fffff;
@@ -336,7 +357,10 @@ static u32 rsqrt32(u32 x)
 	k = (s32)exp - 127;
 	m = (u64)(frac | 0x800000u) << (k & 1);
 	k = (k - (k & 1)) / 2;
-	/* 2/sqrt(m * 2^-23) at 13 fraction bits is sqrt(4 * 2^26 * 2^23 / m); a floor of a floor is the floor. */
+	/*
+	 * 2/sqrt(m * 2^-23) at 13 fraction bits is sqrt(4 * 2^26 * 2^23 / m); a floor of a floor is
+	 * the floor.
+	 */
 	q = (isqrt((1ull << 51) / m) + 1) >> 1;
 	e = 126 - k;
 	if (q >> 13) {
@@ -401,7 +425,9 @@ static bool ldmxcsr(struct cpu *cpu, void *dst, const void *src, unsigned imm)
 		ARITH(MN##SD, f##sd, 8, 1)
 #define WRITE(MN, f, bytes, al) [ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = bytes, .align = al }
 #define COMI(MN, f, bytes)                                                                         \
-	[ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = bytes, .align = 1, .dst_read = true, .sets_flags = true }
+	[ZYDIS_MNEMONIC_##MN] = {                                                                  \
+		.fn = f, .src_bytes = bytes, .align = 1, .dst_read = true, .sets_flags = true      \
+	}
 #define TO_GPR(MN, f, bytes)                                                                       \
 	[ZYDIS_MNEMONIC_##MN] = { .fn = f, .src_bytes = bytes, .align = 1, .dst_gpr = true }
 
@@ -446,12 +472,18 @@ static const struct {
 	ZydisMnemonic mnemonic;
 	struct sse_op op;
 } sse_ops64[] = {
-	{ ZYDIS_MNEMONIC_CVTSI2SD, { .fn = cvtsi2sd64, .src_bytes = 8, .align = 1, .dst_read = true } },
-	{ ZYDIS_MNEMONIC_CVTSI2SS, { .fn = cvtsi2ss64, .src_bytes = 8, .align = 1, .dst_read = true } },
-	{ ZYDIS_MNEMONIC_CVTSD2SI, { .fn = cvtsd2si64, .src_bytes = 8, .align = 1, .dst_gpr = true } },
-	{ ZYDIS_MNEMONIC_CVTSS2SI, { .fn = cvtss2si64, .src_bytes = 4, .align = 1, .dst_gpr = true } },
-	{ ZYDIS_MNEMONIC_CVTTSD2SI, { .fn = cvttsd2si64, .src_bytes = 8, .align = 1, .dst_gpr = true } },
-	{ ZYDIS_MNEMONIC_CVTTSS2SI, { .fn = cvttss2si64, .src_bytes = 4, .align = 1, .dst_gpr = true } },
+	{ ZYDIS_MNEMONIC_CVTSI2SD,
+	  { .fn = cvtsi2sd64, .src_bytes = 8, .align = 1, .dst_read = true } },
+	{ ZYDIS_MNEMONIC_CVTSI2SS,
+	  { .fn = cvtsi2ss64, .src_bytes = 8, .align = 1, .dst_read = true } },
+	{ ZYDIS_MNEMONIC_CVTSD2SI,
+	  { .fn = cvtsd2si64, .src_bytes = 8, .align = 1, .dst_gpr = true } },
+	{ ZYDIS_MNEMONIC_CVTSS2SI,
+	  { .fn = cvtss2si64, .src_bytes = 4, .align = 1, .dst_gpr = true } },
+	{ ZYDIS_MNEMONIC_CVTTSD2SI,
+	  { .fn = cvttsd2si64, .src_bytes = 8, .align = 1, .dst_gpr = true } },
+	{ ZYDIS_MNEMONIC_CVTTSS2SI,
+	  { .fn = cvttss2si64, .src_bytes = 4, .align = 1, .dst_gpr = true } },
 };
 
 const struct sse_op *sse_lookup(unsigned zydis_mnemonic, unsigned gpr_bits)

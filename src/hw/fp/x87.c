@@ -1,33 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x87 unit: register stack, tag and status words, and every instruction but the transcendentals (x87_trans.c).
+ * The x87 unit: register stack, tag and status words, and every instruction but the transcendentals
+ * (x87_trans.c).
  *
- * The decoder looks an operation up (x87_lookup) and calls it with the bytes of a memory operand or a stack index; nothing here
- * knows memory. The stack, its faults, moves, sign changes and environments are plain integers; rounding arithmetic is the host's,
- * two 80-bit loads around one instruction. FADD ST(0), ST(2) with TOP = 5:
+ * The decoder looks an operation up (x87_lookup) and calls it with the bytes of a memory operand or
+ * a stack index; nothing here knows memory. The stack, its faults, moves, sign changes and
+ * environments are plain integers; rounding arithmetic is the host's, two 80-bit loads around one
+ * instruction. FADD ST(0), ST(2) with TOP = 5:
  *
  *	R0..R7       R5 = ST(0) = 1.5        R7 = ST(2) = 2^-70      ftw 1110 0000
- *	the host     fldcw guest's; fldt R7; fldt R5; fadd; fnstsw -> PE; fnclex; fstpt R5; fldcw host's
+ *	the host     fldcw guest's; fldt R7; fldt R5; fadd; fnstsw -> PE; fnclex; fstpt R5; fldcw
  *	fsw          PE set, C1 = 0 (not rounded up), TOP still 5
  *
- *	X1 The host runs with invalid, denormal, zero-divide and precision masked, so its loads always push and its stores always pop;
- *	   overflow and underflow keep the guest's masks, because unmasked they change the result (exponent moved by 24576).
- *	X2 No flag stays set in the host's status word: each kernel ends with FNCLEX when it raised one, and an embedder's own sticky flags
- *	   are put aside with FNSTENV and restored with FLDENV. The host's control word is restored, its stack is empty before and after.
- *	X3 An unmasked IE, DE or ZE, or an unmasked OE or UE on a store to memory, changes nothing but flags: no result, no pop. Unmasked
- *	   PE, and OE or UE in a register, deliver. The exception itself (#MF) comes with the next waiting instruction.
- *	X4 Stack faults go before everything else. Condition codes the manual leaves undefined keep their value.
- *	X5 A physical register is empty exactly when its ftw bit is 0; full tags are computed when an environment is stored.
+ *	X1 The host runs with invalid, denormal, zero-divide and precision masked, so its loads
+ *	   always push and its stores always pop; overflow and underflow keep the guest's masks,
+ *	   because unmasked they change the result (exponent moved by 24576).
+ *	X2 No flag stays set in the host's status word: each kernel ends with FNCLEX when it raised
+ *	   one, and an embedder's own sticky flags are put aside with FNSTENV and restored with
+ *	   FLDENV. The host's control word is restored, its stack is empty before and after.
+ *	X3 An unmasked IE, DE or ZE, or an unmasked OE or UE on a store to memory, changes nothing
+ *	   but flags: no result, no pop. Unmasked PE, and OE or UE in a register, deliver. The
+ *	   exception itself (#MF) comes with the next waiting instruction.
+ *	X4 Stack faults go before everything else. Condition codes the manual leaves undefined keep
+ *	   their value.
+ *	X5 A physical register is empty exactly when its ftw bit is 0; full tags are computed when
+ *	   an environment is stored.
  *
- * FPREM's partial step (exponents 64 or more apart) differs between vendors; here it reduces by 32 + D mod 32 as the manual's
- * example does, in integers. The last-instruction pointers (FIP, FDP, FOP) hold what was last loaded into them: no instruction
- * writes them. The reserved precision control 01 means extended. With CR0.NE clear an error still arrives as #MF.
+ * FPREM's partial step (exponents 64 or more apart) differs between vendors; here it reduces by 32
+ * + D mod 32 as the manual's example does, in integers. The last-instruction pointers (FIP, FDP,
+ * FOP) hold what was last loaded into them: no instruction writes them. The reserved precision
+ * control 01 means extended. With CR0.NE clear an error still arrives as #MF.
  *
  * Units:   a register image is 10 bytes; stack indices count from the top.
  * Owner:   operands belong to the caller.
  * Locking: none; a CPU's state is touched by that CPU only.
  * Errors:  false with cpu->fault: #MF, #NM; #GP(0) from FXRSTOR.
- * Time:    moves a few ns; arithmetic 40 to 70 ns.
+ * Time:    moves a few ns; arithmetic about 100 ns.
  * Source:  Intel SDM vol. 1 ch. 8 and 10.5.1, vol. 2; AMD APM vol. 5.
  */
 
@@ -77,7 +85,10 @@ bool x87_overflow(struct cpu *cpu)
 	return x87_masked(cpu, X87_IE);
 }
 
-/* ---- the host's unit: between host_enter() and host_leave() stands one asm statement that leaves the stack empty ---- */
+/*
+ * ---- the host's unit: between host_enter() and host_leave() stands one asm statement that leaves
+ * the stack empty ----
+ */
 
 struct host87 {
 	u16 fcw, fsw, want;
@@ -104,7 +115,10 @@ static inline void host_leave(const struct host87 *h)
 		__asm__ volatile("fldcw %0" : : "m"(h->fcw));
 }
 
-/* One operation: loads, the instruction, status out, flags cleared so that nothing waits on them, stores. */
+/*
+ * One operation: loads, the instruction, status out, flags cleared so that nothing waits on them,
+ * stores.
+ */
 #define HOST87(sw, loads, insn, stores, ...)                                                       \
 	__asm__ volatile(loads "\n\t" insn "\n\tfnstsw %w[s]\n\ttestb $0x3f, %b[s]\n\t"            \
 			       "jz 1f\n\tfnclex\n1:\t" stores                                      \
@@ -113,7 +127,10 @@ static inline void host_leave(const struct host87 *h)
 			 : "cc", "memory", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)",      \
 			   "st(6)", "st(7)")
 
-/* a is the destination's 10 bytes, b the source's (10 bytes, or a memory operand's); r gets the result. Returns the status. */
+/*
+ * a is the destination's 10 bytes, b the source's (10 bytes, or a memory operand's); r gets the
+ * result. Returns the status.
+ */
 typedef u16 kernel2(const struct cpu *cpu, const void *a, const void *b, void *r);
 
 #define KERNEL2_REG(name, insn)                                                                    \
@@ -123,7 +140,7 @@ typedef u16 kernel2(const struct cpu *cpu, const void *a, const void *b, void *r
 		u16 sw;                                                                            \
                                                                                                    \
 		host_enter(cpu, &h);                                                               \
-		HOST87(sw, "fldt (%[b])\n\tfldt (%[a])", insn,                                         \
+		HOST87(sw, "fldt (%[b])\n\tfldt (%[a])", insn,                                     \
 		       "fstpt (%[r])\n\tfstp %%st(0)", [a] "r"(a), [b] "r"(b), [r] "r"(r));        \
 		host_leave(&h);                                                                    \
 		return sw;                                                                         \
@@ -136,8 +153,8 @@ typedef u16 kernel2(const struct cpu *cpu, const void *a, const void *b, void *r
 		u16 sw;                                                                            \
                                                                                                    \
 		host_enter(cpu, &h);                                                               \
-		HOST87(sw, "fldt (%[a])", insn " (%[b])", "fstpt (%[r])", [a] "r"(a), [b] "r"(b),  \
-		       [r] "r"(r));                                                                \
+		HOST87(sw, "fldt (%[a])", insn " (%[b])",                                          \
+		       "fstpt (%[r])", [a] "r"(a), [b] "r"(b), [r] "r"(r));                        \
 		host_leave(&h);                                                                    \
 		return sw;                                                                         \
 	}
@@ -200,7 +217,10 @@ KERNEL1(fldln2_k, "", "fldln2", "fstpt (%[r])")
 
 /* ---- how a computed result arrives (X3) ---- */
 
-/* Take the flags of a kernel over. false: an unmasked exception found before computing, so there is no result. */
+/*
+ * Take the flags of a kernel over. false: an unmasked exception found before computing, so there is
+ * no result.
+ */
 static bool accept(struct cpu *cpu, u16 sw)
 {
 	u32 raised = sw & X87_FLAGS;
@@ -226,7 +246,8 @@ static void pops(struct cpu *cpu, unsigned n)
 
 /* ---- arithmetic: ST(dst) = ST(dst) op b ---- */
 
-static bool arith(struct cpu *cpu, kernel2 *k, unsigned dst, const void *b, bool b_empty, unsigned npop)
+static bool arith(struct cpu *cpu, kernel2 *k, unsigned dst, const void *b, bool b_empty,
+		  unsigned npop)
 {
 	u8 r[16];
 
@@ -263,22 +284,22 @@ static bool arith(struct cpu *cpu, kernel2 *k, unsigned dst, const void *b, bool
 		(void)mem;                                                                         \
 		return arith(cpu, f##op##_reg, sti, x87_st(cpu, 0), x87_empty(cpu, 0), 1);         \
 	}                                                                                          \
-	static bool f##op##32(struct cpu *cpu, void *mem, unsigned sti)                            \
+	static bool f##op##32(struct cpu * cpu, void *mem, unsigned sti)                           \
 	{                                                                                          \
 		(void)sti;                                                                         \
 		return arith(cpu, f##op##_m32, 0, mem, false, 0);                                  \
 	}                                                                                          \
-	static bool f##op##64(struct cpu *cpu, void *mem, unsigned sti)                            \
+	static bool f##op##64(struct cpu * cpu, void *mem, unsigned sti)                           \
 	{                                                                                          \
 		(void)sti;                                                                         \
 		return arith(cpu, f##op##_m64, 0, mem, false, 0);                                  \
 	}                                                                                          \
-	static bool fi##op##16(struct cpu *cpu, void *mem, unsigned sti)                           \
+	static bool fi##op##16(struct cpu * cpu, void *mem, unsigned sti)                          \
 	{                                                                                          \
 		(void)sti;                                                                         \
 		return arith(cpu, fi##op##_m16, 0, mem, false, 0);                                 \
 	}                                                                                          \
-	static bool fi##op##32(struct cpu *cpu, void *mem, unsigned sti)                           \
+	static bool fi##op##32(struct cpu * cpu, void *mem, unsigned sti)                          \
 	{                                                                                          \
 		(void)sti;                                                                         \
 		return arith(cpu, fi##op##_m32, 0, mem, false, 0);                                 \
@@ -330,7 +351,10 @@ static bool fsqrt(struct cpu *cpu, void *mem, unsigned sti)
 	return unary(cpu, fsqrt_k);
 }
 
-/* ST(0) becomes its exponent, then its significand is pushed: both an operand and a free register are needed. */
+/*
+ * ST(0) becomes its exponent, then its significand is pushed: both an operand and a free register
+ * are needed.
+ */
 static bool fxtract(struct cpu *cpu, void *mem, unsigned sti)
 {
 	u8 r[32];
@@ -366,8 +390,9 @@ static struct f80 normalise(struct f80 v)
 }
 
 /*
- * Exponents at least 64 apart: subtract b * 2^(D - N) as often as it goes, N = 32 + D mod 32, and say "incomplete" with C2. The
- * difference of exponents shrinks by at least 32, so that a guest's loop ends. b is normalised first, D may reach 32829.
+ * Exponents at least 64 apart: subtract b * 2^(D - N) as often as it goes, N = 32 + D mod 32, and
+ * say "incomplete" with C2. The difference of exponents shrinks by at least 32, so that a guest's
+ * loop ends. b is normalised first, D may reach 32829.
  */
 static bool prem_partial(struct cpu *cpu, struct f80 a, struct f80 b)
 {
@@ -416,7 +441,10 @@ static bool is_finite_nonzero(struct f80 v)
 	return c == F80_NORMAL || c == F80_DENORMAL;
 }
 
-/* Whether there is a quotient to tell of in C0, C3 and C1: not for NaNs, an infinite dividend or a zero divisor. */
+/*
+ * Whether there is a quotient to tell of in C0, C3 and C1: not for NaNs, an infinite dividend or a
+ * zero divisor.
+ */
 static bool has_remainder(struct f80 a, struct f80 b)
 {
 	enum f80_class ca = f80_classify(a), cb = f80_classify(b);
@@ -467,7 +495,10 @@ static bool fprem1(struct cpu *cpu, void *mem, unsigned sti)
 
 /* ---- loads ---- */
 
-/* A register for a load: true and ST(0) is new; false when the stack was full (masked: the indefinite was pushed). */
+/*
+ * A register for a load: true and ST(0) is new; false when the stack was full (masked: the
+ * indefinite was pushed).
+ */
 static bool room(struct cpu *cpu)
 {
 	if (likely(x87_empty(cpu, 7)))
@@ -479,7 +510,10 @@ static bool room(struct cpu *cpu)
 	return false;
 }
 
-/* An unmasked denormal operand does not keep a load from happening; an unmasked signalling NaN does. */
+/*
+ * An unmasked denormal operand does not keep a load from happening; an unmasked signalling NaN
+ * does.
+ */
 static bool load(struct cpu *cpu, kernel1 *k, const void *mem)
 {
 	u8 r[16];
@@ -554,7 +588,10 @@ static bool fld_sti(struct cpu *cpu, void *mem, unsigned sti)
 	return true;
 }
 
-/* 18 decimal digits, two a byte, and a sign: below 10^18, so exact. Nibbles above 9 count as they stand. */
+/*
+ * 18 decimal digits, two a byte, and a sign: below 10^18, so exact. Nibbles above 9 count as they
+ * stand.
+ */
 static bool fbld(struct cpu *cpu, void *mem, unsigned sti)
 {
 	const u8 *p = mem;
@@ -567,7 +604,8 @@ static bool fbld(struct cpu *cpu, void *mem, unsigned sti)
 	for (int i = 8; i >= 0; i--)
 		v = v * 100 + (p[i] >> 4) * 10u + (p[i] & 15);
 	if (v)
-		f80_pack(image, p[9] >> 7, (u16)(16383 + 63 - __builtin_clzll(v)), v << __builtin_clzll(v));
+		f80_pack(image, p[9] >> 7, (u16)(16383 + 63 - __builtin_clzll(v)),
+			 v << __builtin_clzll(v));
 	else
 		f80_pack(image, p[9] >> 7, 0, 0);
 	return load80(cpu, image);
@@ -576,10 +614,12 @@ static bool fbld(struct cpu *cpu, void *mem, unsigned sti)
 /* ---- stores ---- */
 
 /*
- * The kernel writes bytes at a copy, so that an unmasked response leaves mem alone. An unmasked OE or UE suppresses the store too; the
- * host suppresses it on its own for exactly these (X1), which is why they need no test of the bytes.
+ * The kernel writes bytes at a copy, so that an unmasked response leaves mem alone. An unmasked OE
+ * or UE suppresses the store too; the host suppresses it on its own for exactly these (X1), which
+ * is why they need no test of the bytes.
  */
-static bool store(struct cpu *cpu, kernel1 *k, void *mem, unsigned bytes, const void *indefinite, unsigned npop)
+static bool store(struct cpu *cpu, kernel1 *k, void *mem, unsigned bytes, const void *indefinite,
+		  unsigned npop)
 {
 	u8 out[16];
 	u16 sw;
@@ -700,7 +740,8 @@ static void deliver_compare(struct cpu *cpu, u32 cc, enum compare_to to)
 						 (cc & X87_C0 ? FLAG_CF : 0));
 }
 
-static bool compare(struct cpu *cpu, kernel2 *k, const void *b, bool b_empty, unsigned npop, enum compare_to to)
+static bool compare(struct cpu *cpu, kernel2 *k, const void *b, bool b_empty, unsigned npop,
+		    enum compare_to to)
 {
 	u8 r[16];
 	u16 sw, c1 = to == TO_EFLAGS ? cpu->fpu.fsw & X87_C1 : 0; /* FCOMI leaves C1 alone */
@@ -782,7 +823,7 @@ static bool ftst(struct cpu *cpu, void *mem, unsigned sti)
 static bool fxam(struct cpu *cpu, void *mem, unsigned sti)
 {
 	static const u16 cc[] = {
-		[F80_UNSUPPORTED] = 0, [F80_NAN] = X87_C0,  [F80_NORMAL] = X87_C2,
+		[F80_UNSUPPORTED] = 0,	     [F80_NAN] = X87_C0,  [F80_NORMAL] = X87_C2,
 		[F80_INF] = X87_C2 | X87_C0, [F80_ZERO] = X87_C3, [F80_DENORMAL] = X87_C3 | X87_C2,
 	};
 	struct f80 v = f80_unpack(x87_st(cpu, 0));
@@ -1028,7 +1069,10 @@ static bool fwait(struct cpu *cpu, void *mem, unsigned sti)
 	return true;
 }
 
-/* ---- environments: 28 bytes of 32-bit words (14 of 16-bit ones with an operand-size prefix), FNSAVE adds the registers ---- */
+/*
+ * ---- environments: 28 bytes of 32-bit words (14 of 16-bit ones with an operand-size prefix),
+ * FNSAVE adds the registers ----
+ */
 
 enum { TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY };
 
@@ -1052,8 +1096,13 @@ static void write_env(struct cpu *cpu, void *mem, bool wide)
 	const struct fpu *f = &cpu->fpu;
 
 	if (wide) {
-		u32 env[7] = { 0xffff0000u | f->fcw, 0xffff0000u | f->fsw, 0xffff0000u | full_tags(cpu), (u32)f->fip,
-			       (u32)(f->fop & 0x7ff) << 16, (u32)f->fdp, 0xffff0000u };
+		u32 env[7] = { 0xffff0000u | f->fcw,
+			       0xffff0000u | f->fsw,
+			       0xffff0000u | full_tags(cpu),
+			       (u32)f->fip,
+			       (u32)(f->fop & 0x7ff) << 16,
+			       (u32)f->fdp,
+			       0xffff0000u };
 		memcpy(mem, env, 28);
 	} else {
 		u16 env[7] = { f->fcw, f->fsw, full_tags(cpu), (u16)f->fip, 0, (u16)f->fdp, 0 };
@@ -1217,10 +1266,28 @@ bool fpu_fxrstor(struct cpu *cpu, const void *image512)
 
 enum dst_form { TO_ST0, TO_STI, TO_ANY };
 
-#define REG(MN, f) { ZYDIS_MNEMONIC_##MN, 0, TO_ANY, { f, 0, false } }
-#define MEM(MN, bits, f) { ZYDIS_MNEMONIC_##MN, bits, TO_ANY, { f, (bits) / 8, false } }
-#define OUT(MN, bits, f) { ZYDIS_MNEMONIC_##MN, bits, TO_ANY, { f, (bits) / 8, true } }
-#define ARITH(MN, f)                                                                          \
+#define REG(MN, f)                                                                                 \
+	{                                                                                          \
+		ZYDIS_MNEMONIC_##MN, 0, TO_ANY,                                                    \
+		{                                                                                  \
+			f, 0, false                                                                \
+		}                                                                                  \
+	}
+#define MEM(MN, bits, f)                                                                           \
+	{                                                                                          \
+		ZYDIS_MNEMONIC_##MN, bits, TO_ANY,                                                 \
+		{                                                                                  \
+			f, (bits) / 8, false                                                       \
+		}                                                                                  \
+	}
+#define OUT(MN, bits, f)                                                                           \
+	{                                                                                          \
+		ZYDIS_MNEMONIC_##MN, bits, TO_ANY,                                                 \
+		{                                                                                  \
+			f, (bits) / 8, true                                                        \
+		}                                                                                  \
+	}
+#define ARITH(MN, f)                                                                               \
 	{ ZYDIS_MNEMONIC_##MN, 0, TO_ST0, { f##_st0, 0, false } },                                 \
 		{ ZYDIS_MNEMONIC_##MN, 0, TO_STI, { f##_sti, 0, false } }, REG(MN##P, f##p),       \
 		MEM(MN, 32, f##32), MEM(MN, 64, f##64)
@@ -1237,37 +1304,107 @@ static const struct {
 	ARITH(FMUL, fmul),
 	ARITH(FDIV, fdiv),
 	ARITH(FDIVR, fdivr),
-	MEM(FIADD, 16, fiadd16), MEM(FIADD, 32, fiadd32),
-	MEM(FISUB, 16, fisub16), MEM(FISUB, 32, fisub32),
-	MEM(FISUBR, 16, fisubr16), MEM(FISUBR, 32, fisubr32),
-	MEM(FIMUL, 16, fimul16), MEM(FIMUL, 32, fimul32),
-	MEM(FIDIV, 16, fidiv16), MEM(FIDIV, 32, fidiv32),
-	MEM(FIDIVR, 16, fidivr16), MEM(FIDIVR, 32, fidivr32),
-	REG(FSCALE, fscale), REG(FRNDINT, frndint), REG(FSQRT, fsqrt), REG(FXTRACT, fxtract),
-	REG(FPREM, fprem), REG(FPREM1, fprem1),
-	MEM(FLD, 32, fld_m32), MEM(FLD, 64, fld_m64), MEM(FLD, 80, fld_m80), REG(FLD, fld_sti),
-	MEM(FILD, 16, fild_m16), MEM(FILD, 32, fild_m32), MEM(FILD, 64, fild_m64), MEM(FBLD, 80, fbld),
-	REG(FLD1, fld1), REG(FLDZ, fldz), REG(FLDL2T, fldl2t), REG(FLDL2E, fldl2e), REG(FLDPI, fldpi),
-	REG(FLDLG2, fldlg2), REG(FLDLN2, fldln2),
-	OUT(FST, 32, fst_m32), OUT(FST, 64, fst_m64), REG(FST, fst_sti),
-	OUT(FSTP, 32, fstp_m32), OUT(FSTP, 64, fstp_m64), OUT(FSTP, 80, fstp_m80), REG(FSTP, fstp_sti),
-	OUT(FIST, 16, fist_m16), OUT(FIST, 32, fist_m32),
-	OUT(FISTP, 16, fistp_m16), OUT(FISTP, 32, fistp_m32), OUT(FISTP, 64, fistp_m64), OUT(FBSTP, 80, fbstp),
-	REG(FCOM, fcom_sti), MEM(FCOM, 32, fcom32), MEM(FCOM, 64, fcom64),
-	REG(FCOMP, fcomp_sti), MEM(FCOMP, 32, fcomp32), MEM(FCOMP, 64, fcomp64), REG(FCOMPP, fcompp),
-	MEM(FICOM, 16, ficom16), MEM(FICOM, 32, ficom32), MEM(FICOMP, 16, ficomp16), MEM(FICOMP, 32, ficomp32),
-	REG(FUCOM, fucom_sti), REG(FUCOMP, fucomp_sti), REG(FUCOMPP, fucompp),
-	REG(FCOMI, fcomi), REG(FCOMIP, fcomip), REG(FUCOMI, fucomi), REG(FUCOMIP, fucomip),
-	REG(FTST, ftst), REG(FXAM, fxam),
-	REG(FCMOVB, fcmovb), REG(FCMOVE, fcmove), REG(FCMOVBE, fcmovbe), REG(FCMOVU, fcmovu),
-	REG(FCMOVNB, fcmovnb), REG(FCMOVNE, fcmovne), REG(FCMOVNBE, fcmovnbe), REG(FCMOVNU, fcmovnu),
-	REG(FXCH, fxch), REG(FABS, fabs80), REG(FCHS, fchs),
-	REG(FINCSTP, fincstp), REG(FDECSTP, fdecstp), REG(FFREE, ffree), REG(FFREEP, ffreep),
-	MEM(FLDCW, 16, fldcw), OUT(FNSTCW, 16, fnstcw), OUT(FNSTSW, 16, fnstsw), REG(FNSTSW, fnstsw_ax),
-	REG(FSTPNCE, fstpnce), REG(FENI8087_NOP, fnop_nowait), REG(FDISI8087_NOP, fnop_nowait), REG(FSETPM287_NOP, fnop_nowait),
-	REG(FNCLEX, fnclex), REG(FNINIT, fninit), REG(FNOP, fnop), REG(FWAIT, fwait),
-	OUT(FNSTENV, 224, fnstenv32), OUT(FNSTENV, 112, fnstenv16), MEM(FLDENV, 224, fldenv32), MEM(FLDENV, 112, fldenv16),
-	OUT(FNSAVE, 864, fnsave32), OUT(FNSAVE, 752, fnsave16), MEM(FRSTOR, 864, frstor32), MEM(FRSTOR, 752, frstor16),
+	MEM(FIADD, 16, fiadd16),
+	MEM(FIADD, 32, fiadd32),
+	MEM(FISUB, 16, fisub16),
+	MEM(FISUB, 32, fisub32),
+	MEM(FISUBR, 16, fisubr16),
+	MEM(FISUBR, 32, fisubr32),
+	MEM(FIMUL, 16, fimul16),
+	MEM(FIMUL, 32, fimul32),
+	MEM(FIDIV, 16, fidiv16),
+	MEM(FIDIV, 32, fidiv32),
+	MEM(FIDIVR, 16, fidivr16),
+	MEM(FIDIVR, 32, fidivr32),
+	REG(FSCALE, fscale),
+	REG(FRNDINT, frndint),
+	REG(FSQRT, fsqrt),
+	REG(FXTRACT, fxtract),
+	REG(FPREM, fprem),
+	REG(FPREM1, fprem1),
+	MEM(FLD, 32, fld_m32),
+	MEM(FLD, 64, fld_m64),
+	MEM(FLD, 80, fld_m80),
+	REG(FLD, fld_sti),
+	MEM(FILD, 16, fild_m16),
+	MEM(FILD, 32, fild_m32),
+	MEM(FILD, 64, fild_m64),
+	MEM(FBLD, 80, fbld),
+	REG(FLD1, fld1),
+	REG(FLDZ, fldz),
+	REG(FLDL2T, fldl2t),
+	REG(FLDL2E, fldl2e),
+	REG(FLDPI, fldpi),
+	REG(FLDLG2, fldlg2),
+	REG(FLDLN2, fldln2),
+	OUT(FST, 32, fst_m32),
+	OUT(FST, 64, fst_m64),
+	REG(FST, fst_sti),
+	OUT(FSTP, 32, fstp_m32),
+	OUT(FSTP, 64, fstp_m64),
+	OUT(FSTP, 80, fstp_m80),
+	REG(FSTP, fstp_sti),
+	OUT(FIST, 16, fist_m16),
+	OUT(FIST, 32, fist_m32),
+	OUT(FISTP, 16, fistp_m16),
+	OUT(FISTP, 32, fistp_m32),
+	OUT(FISTP, 64, fistp_m64),
+	OUT(FBSTP, 80, fbstp),
+	REG(FCOM, fcom_sti),
+	MEM(FCOM, 32, fcom32),
+	MEM(FCOM, 64, fcom64),
+	REG(FCOMP, fcomp_sti),
+	MEM(FCOMP, 32, fcomp32),
+	MEM(FCOMP, 64, fcomp64),
+	REG(FCOMPP, fcompp),
+	MEM(FICOM, 16, ficom16),
+	MEM(FICOM, 32, ficom32),
+	MEM(FICOMP, 16, ficomp16),
+	MEM(FICOMP, 32, ficomp32),
+	REG(FUCOM, fucom_sti),
+	REG(FUCOMP, fucomp_sti),
+	REG(FUCOMPP, fucompp),
+	REG(FCOMI, fcomi),
+	REG(FCOMIP, fcomip),
+	REG(FUCOMI, fucomi),
+	REG(FUCOMIP, fucomip),
+	REG(FTST, ftst),
+	REG(FXAM, fxam),
+	REG(FCMOVB, fcmovb),
+	REG(FCMOVE, fcmove),
+	REG(FCMOVBE, fcmovbe),
+	REG(FCMOVU, fcmovu),
+	REG(FCMOVNB, fcmovnb),
+	REG(FCMOVNE, fcmovne),
+	REG(FCMOVNBE, fcmovnbe),
+	REG(FCMOVNU, fcmovnu),
+	REG(FXCH, fxch),
+	REG(FABS, fabs80),
+	REG(FCHS, fchs),
+	REG(FINCSTP, fincstp),
+	REG(FDECSTP, fdecstp),
+	REG(FFREE, ffree),
+	REG(FFREEP, ffreep),
+	MEM(FLDCW, 16, fldcw),
+	OUT(FNSTCW, 16, fnstcw),
+	OUT(FNSTSW, 16, fnstsw),
+	REG(FNSTSW, fnstsw_ax),
+	REG(FSTPNCE, fstpnce),
+	REG(FENI8087_NOP, fnop_nowait),
+	REG(FDISI8087_NOP, fnop_nowait),
+	REG(FSETPM287_NOP, fnop_nowait),
+	REG(FNCLEX, fnclex),
+	REG(FNINIT, fninit),
+	REG(FNOP, fnop),
+	REG(FWAIT, fwait),
+	OUT(FNSTENV, 224, fnstenv32),
+	OUT(FNSTENV, 112, fnstenv16),
+	MEM(FLDENV, 224, fldenv32),
+	MEM(FLDENV, 112, fldenv16),
+	OUT(FNSAVE, 864, fnsave32),
+	OUT(FNSAVE, 752, fnsave16),
+	MEM(FRSTOR, 864, frstor32),
+	MEM(FRSTOR, 752, frstor16),
 };
 
 const struct x87_op *x87_lookup(unsigned zydis_mnemonic, unsigned mem_bits, bool dst_is_sti)

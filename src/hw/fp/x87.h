@@ -3,7 +3,8 @@
 #define HW_FP_X87_H
 
 /*
- * What the files of the x87 unit share: the register stack, its faults, and how a result arrives in it. Only src/hw/fp includes this.
+ * What the files of the x87 unit share: the register stack, its faults, and how a result arrives in
+ * it. Only src/hw/fp includes this.
  */
 
 #include <string.h>
@@ -100,7 +101,7 @@ static inline void x87_set_valid(struct cpu *cpu, unsigned i)
 
 static inline void x87_set_empty(struct cpu *cpu, unsigned i)
 {
-	cpu->fpu.ftw &= (u8)~(1u << x87_phys(cpu, i));
+	cpu->fpu.ftw &= (u8) ~(1u << x87_phys(cpu, i));
 }
 
 static inline void x87_pop(struct cpu *cpu)
@@ -140,7 +141,10 @@ static inline void x87_raise(struct cpu *cpu, u32 flags, bool c1)
 bool x87_begin(struct cpu *cpu);
 /* The real indefinite, the masked answer to an invalid operation. */
 void x87_write_indefinite(void *st);
-/* Stack faults. True: masked, the caller writes indefinites and goes on; false: unmasked, nothing else changes. */
+/*
+ * Stack faults. True: masked, the caller writes indefinites and goes on; false: unmasked, nothing
+ * else changes.
+ */
 bool x87_underflow(struct cpu *cpu);
 bool x87_overflow(struct cpu *cpu);
 

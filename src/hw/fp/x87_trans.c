@@ -2,28 +2,34 @@
 /*
  * The x87 transcendentals: FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1, in integers.
  *
- * Hosts differ in these instructions' last bits, so nothing here uses the host's unit. Called through
- * x87_lookup(); knows the register stack by x87.h. A value is computed as a float of 128 significant bits (struct xf), by a series
- * long enough for all of them, and rounded once, under the guest's rounding control, to the 64 of a register:
+ * Hosts differ in these instructions' last bits, so nothing here uses the host's unit. Called
+ * through x87_lookup(); knows the register stack by x87.h. A value is computed as a float of 128
+ * significant bits (struct xf), by a series long enough for all of them, and rounded once, under
+ * the guest's rounding control, to the 64 of a register:
  *
- *	fsin 0.5     r = 0.5                r * (1 - r^2/6 * (1 - r^2/20 * (1 - ...)))    15 terms      3ffd f57743a2582f6b49
+ *	fsin 0.5     r = 0.5: r * (1 - r^2/6 * (1 - r^2/20 * (1 - ...))), 16 terms
  *	fsin 4.0     4.0 = 3 * (pi/2) - 0.712..: quadrant 3, r = -0.712..: -cos r
  *	fyl2x        8.0 = 1.0 * 2^3, log2 = 3 + 0: exact, so no PE
- *	fpatan 3/4   t = 0.75 = 6/8: atan(6/8) from the table + atan((t - 6/8) / (1 + t * 6/8)), that argument below 1/16
+ *	fpatan       t = 0.8, near 6/8: atan(6/8) from the table + atan((t - 6/8) / (1 + t * 6/8)),
+ *	             whose argument, 0.03125, is below 1/16
  *
- *	T1 Every operation of xf keeps 128 bits and ORs what it lost into the last one, so a directed rounding at the end goes the right way
- *	   and an inexact result can not look exact. The error before the last rounding stays below 2^-118 of the result.
- *	T2 The argument of a circular function is reduced by the 66-bit pi of the manual (and of today's CPUs), exactly:
- *	   x - k * pi66/2 is a multiple of 2^-65. So FSIN of the double nearest pi gives 1.22460635382237726e-16, as silicon does.
- *	   An argument of 2^63 or more is left alone and C2 set.
- *	T3 Special operands (zeros, infinities, NaNs, out of domain) are answered before any computing; operands for which the
- *	   manual leaves the result undefined are: F2XM1 outside [-1, 1] returns its operand; FYL2XP1 below -1 is invalid.
+ *	T1 Every operation of xf keeps 128 bits and ORs what it lost into the last one, so a
+ *	   directed rounding at the end goes the right way and an inexact result can not look exact.
+ *	   The error before the last rounding stays below 2^-118 of the result.
+ *	T2 The argument of a circular function is reduced by the 66-bit pi of the manual (and of
+ *	   today's CPUs), exactly: x - k * pi66/2 is a multiple of 2^-65. So FSIN of the double
+ *	   nearest pi gives 1.22460635382237726e-16, as silicon does. An argument of 2^63 or more is
+ *	   left alone and C2 set.
+ *	T3 Special operands (zeros, infinities, NaNs, out of domain) are answered before any
+ *	   computing; operands for which the manual leaves the result undefined are: F2XM1 outside
+ *	   [-1, 1] returns its operand; FYL2XP1 below -1 is invalid.
  *
  * Units:   xf: value = m * 2^(e - 127), top bit of m set, m = 0 for zero.
  * Owner, Locking: as x87.c.
  * Errors:  false with cpu->fault (#MF, #NM).
  * Time:    2 to 10 us.
- * Source:  Intel SDM vol. 1 8.3.8 (pi), vol. 2 (tables of special operands); series: Abramowitz and Stegun ch. 4.
+ * Source:  Intel SDM vol. 1 8.3.8 (pi), vol. 2 (tables of special operands); series: Abramowitz and
+ *          Stegun ch. 4.
  */
 
 #include "hw/fp/x87.h"
@@ -36,7 +42,10 @@ struct xf {
 	bool s;
 };
 
-#define XF(hi, lo, e2) { ((u128)(hi) << 64) | (lo), e2, false }
+#define XF(hi, lo, e2)                                                                             \
+	{                                                                                          \
+		((u128)(hi) << 64) | (lo), e2, false                                               \
+	}
 
 static const struct xf one = XF(0x8000000000000000ull, 0, 0);
 static const struct xf two = XF(0x8000000000000000ull, 0, 1);
@@ -59,7 +68,8 @@ static const struct xf atan_eighths[9] = {
 
 static unsigned clz128(u128 v)
 {
-	return (u64)(v >> 64) ? (unsigned)__builtin_clzll((u64)(v >> 64)) : 64u + (unsigned)__builtin_clzll((u64)v);
+	return (u64)(v >> 64) ? (unsigned)__builtin_clzll((u64)(v >> 64)) :
+				64u + (unsigned)__builtin_clzll((u64)v);
 }
 
 static struct xf xf_normalise(struct xf v)
@@ -335,7 +345,10 @@ static struct xf log2_of_ratio(struct xf p, struct xf q)
 	return v;
 }
 
-/* log2 of a positive number: its exponent, and the logarithm of a significand between sqrt(1/2) and sqrt(2). */
+/*
+ * log2 of a positive number: its exponent, and the logarithm of a significand between sqrt(1/2) and
+ * sqrt(2).
+ */
 static struct xf log2_of(struct xf x)
 {
 	s32 k = x.e;
@@ -362,7 +375,8 @@ static struct xf atan_of(struct xf t)
 		return arctan_series(t, true);
 	c = xf_from_s32((s32)k);
 	c.e -= 3;
-	return xf_add(atan_eighths[k], arctan_series(xf_div(xf_sub(t, c), xf_add(one, xf_mul(t, c))), true));
+	return xf_add(atan_eighths[k],
+		      arctan_series(xf_div(xf_sub(t, c), xf_add(one, xf_mul(t, c))), true));
 }
 
 /* ---- circular functions ---- */
@@ -371,8 +385,8 @@ static struct xf atan_of(struct xf t)
 #define PI66 ((u128)0x3 << 64 | 0x243f6a8885a308d3ull)
 
 /*
- * x, |x| < 2^63, to r with |r| <= pi/4 and the quadrant. x >= 1/2 is a multiple of 2^-64, so the remainder is exact; it is found
- * bit by bit (at most 128 steps). A smaller x is its own remainder.
+ * x, |x| < 2^63, to r with |r| <= pi/4 and the quadrant. x >= 1/2 is a multiple of 2^-64, so the
+ * remainder is exact; it is found bit by bit (at most 128 steps). A smaller x is its own remainder.
  */
 static struct xf reduce(struct xf x, unsigned *quadrant)
 {
@@ -446,7 +460,10 @@ static u32 quiet_nan(struct f80 v, u8 *out)
 	return v.mant >> 62 & 1 ? 0 : X87_IE;
 }
 
-/* Of two operands, at least one a NaN or unsupported: the NaN with the larger significand (the positive one of two equal), quiet. */
+/*
+ * Of two operands, at least one a NaN or unsupported: the NaN with the larger significand (the
+ * positive one of two equal), quiet.
+ */
 static u32 propagate(struct f80 a, struct f80 b, u8 *out)
 {
 	u8 other[16];
@@ -502,7 +519,9 @@ static void zero_or_inf(struct answer *a, bool sign, bool inf)
 	f80_pack(a->v, sign, inf ? 0x7fff : 0, inf ? 1ull << 63 : 0);
 }
 
-/* Flags of an answer taken over. false: unmasked and found before computing, nothing else happens. */
+/*
+ * Flags of an answer taken over. false: unmasked and found before computing, nothing else happens.
+ */
 static bool take(struct cpu *cpu, u32 flags, bool up)
 {
 	if (!x87_masked(cpu, flags & X87_PRE)) {
@@ -603,7 +622,10 @@ static struct answer fyl2x_answer(const struct cpu *cpu, struct f80 y, struct f8
 	return a;
 }
 
-/* y * log2(1 + x). Near zero the series keeps x's precision; it converges while |x| / (2 + x) < 0.18. */
+/*
+ * y * log2(1 + x). Near zero the series keeps x's precision; it converges while |x| / (2 + x) <
+ * 0.18.
+ */
 static struct answer fyl2xp1_answer(const struct cpu *cpu, struct f80 y, struct f80 x)
 {
 	struct answer a = { .flags = denormal_flag(x) | denormal_flag(y) };
@@ -614,7 +636,8 @@ static struct answer fyl2xp1_answer(const struct cpu *cpu, struct f80 y, struct 
 		return a;
 	}
 	v = xf_from_f80(x);
-	if ((x.sign && v.e >= 0 && !(v.m == one.m && v.e == 0)) || (is_inf(x) && is_zero(y)) || (is_zero(x) && is_inf(y))) {
+	if ((x.sign && v.e >= 0 && !(v.m == one.m && v.e == 0)) || (is_inf(x) && is_zero(y)) ||
+	    (is_zero(x) && is_inf(y))) {
 		a.flags = invalid(a.v);
 		return a;
 	}
@@ -734,7 +757,8 @@ static bool fpatan(struct cpu *cpu, void *mem, unsigned sti)
 enum circular { SIN, COS, SINCOS, TAN };
 
 /* The first answer replaces ST(0); a second one is pushed. x is finite and below 2^63. */
-static void circular_answers(const struct cpu *cpu, enum circular what, struct f80 x, struct answer *a, struct answer *b)
+static void circular_answers(const struct cpu *cpu, enum circular what, struct f80 x,
+			     struct answer *a, struct answer *b)
 {
 	unsigned q;
 	struct xf r;
@@ -834,10 +858,14 @@ const struct x87_op *x87_trans_lookup(unsigned zydis_mnemonic)
 		ZydisMnemonic mnemonic;
 		struct x87_op op;
 	} ops[] = {
-		{ ZYDIS_MNEMONIC_F2XM1, { f2xm1, 0, false } },	 { ZYDIS_MNEMONIC_FYL2X, { fyl2x, 0, false } },
-		{ ZYDIS_MNEMONIC_FYL2XP1, { fyl2xp1, 0, false } }, { ZYDIS_MNEMONIC_FPATAN, { fpatan, 0, false } },
-		{ ZYDIS_MNEMONIC_FSIN, { fsin, 0, false } },	 { ZYDIS_MNEMONIC_FCOS, { fcos, 0, false } },
-		{ ZYDIS_MNEMONIC_FSINCOS, { fsincos, 0, false } }, { ZYDIS_MNEMONIC_FPTAN, { fptan, 0, false } },
+		{ ZYDIS_MNEMONIC_F2XM1, { f2xm1, 0, false } },
+		{ ZYDIS_MNEMONIC_FYL2X, { fyl2x, 0, false } },
+		{ ZYDIS_MNEMONIC_FYL2XP1, { fyl2xp1, 0, false } },
+		{ ZYDIS_MNEMONIC_FPATAN, { fpatan, 0, false } },
+		{ ZYDIS_MNEMONIC_FSIN, { fsin, 0, false } },
+		{ ZYDIS_MNEMONIC_FCOS, { fcos, 0, false } },
+		{ ZYDIS_MNEMONIC_FSINCOS, { fsincos, 0, false } },
+		{ ZYDIS_MNEMONIC_FPTAN, { fptan, 0, false } },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)

@@ -39,6 +39,7 @@
 #include "vfs/devices.h"
 #include "vfs/file.h"
 #include "vfs/fs_struct.h"
+#include "vfs/version.h"
 
 /* --- making and ending --- */
 
@@ -746,7 +747,7 @@ SYSCALL_DEFINE2(prctl, int, option, u64, arg)
 
 SYSCALL_DEFINE1(uname, u64, ubuf)
 {
-	static const char *const field[6] = { "Linux", "osim", "6.1.0-osim", "#1 SMP PREEMPT osim", "x86_64", "(none)" };
+	static const char *const field[6] = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE, UTS_VERSION, UTS_MACHINE, "(none)" };
 	char out[6][65];
 
 	memset(out, 0, sizeof(out));

@@ -28,6 +28,7 @@
 #include "hw/cpu.h"
 #include "kernel/irq/idt.h"
 #include "kernel/percpu/percpu.h"
+#include "kernel/time/delay.h"
 #include "kernel/signal/signal.h"
 #include "lib/compiler.h"
 #include "lib/err.h"
@@ -205,7 +206,10 @@ void native_access(u64 va, void *buf, u64 len, bool write)
 		unsigned n = (unsigned)min(len, min(in_page, (u64)64));
 		struct cpu *cpu = this_cpu();
 		struct fault f;
-		bool ok = write ? mmu_write(cpu, va, p, n, true, &f) : mmu_read(cpu, va, p, n, true, &f);
+		bool ok;
+
+		cpu_native_access(cpu);
+		ok = write ? mmu_write(cpu, va, p, n, true, &f) : mmu_read(cpu, va, p, n, true, &f);
 
 		if (!ok) {
 			deliver(&f);
@@ -220,12 +224,5 @@ void native_access(u64 va, void *buf, u64 len, bool write)
 
 void native_compute(u64 cycles)
 {
-	charge_cycles(0); /* what the last gate still owed is not part of the first step */
-	while (cycles) { /* to the horizon at most: an interrupt comes when its time comes, not after the whole piece of work */
-		struct cpu *cpu = this_cpu();
-		u64 step = cpu->now < cpu->horizon ? min(cycles, cpu->horizon - cpu->now) : 1;
-
-		charge_cycles(step);
-		cycles -= step;
-	}
+	compute_cycles(cycles);
 }

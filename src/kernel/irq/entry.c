@@ -12,7 +12,7 @@
  *   entry_save        3fd0     orig_ax = ~0xec
  *                     3f58     r15 .. rdi                   <- RSP, struct pt_regs, 168 bytes
  *   handler, EOI, softirqs with IRQs on, exit_to_user_mode
- *   entry_restore     3fd8     RSP at the frame again, registers back, SWAPGS, IRETQ checks and pops
+ *   entry_restore     3fd8     RSP at the frame again, registers back, SWAPGS, IRETQ pops
  *
  * E1 pt_regs in simulated RAM is the only copy of the interrupted registers: what a handler writes
  *    there is what IRET loads.

@@ -6,8 +6,10 @@
  * system call; the context switch rewrites one field of it, RSP0. One 8 KiB block a CPU, at its
  * direct-map address:
  *
- *   +0     IDT   256 gates of 16 bytes; gate n points at gate_va(n), type 0xE (IF off), DPL 3 for 3 (INT3) and 4 (INTO)
- *   +4096  GDT   0x10 kernel code  0x18 kernel data  0x20 user code 32  0x28 user data  0x30 user code  0x40 TSS (16 bytes)
+ *   +0     IDT   256 gates of 16 bytes; gate n points at gate_va(n), type 0xE (IF off), DPL 3 for
+ *                3 (INT3) and 4 (INTO)
+ *   +4096  GDT   0x10 kernel code  0x18 kernel data  0x20 user code 32  0x28 user data
+ *                0x30 user code  0x40 TSS (16 bytes)
  *   +4352  TSS   RSP0 = top of current's simulated stack, IST1 = +8192, IST2 = +6656, no I/O bitmap
  *   +4608  IST2 stack (NMI), 2 KiB, grows down from +6656
  *   +6656  IST1 stack (double fault), 1.5 KiB, grows down from +8192

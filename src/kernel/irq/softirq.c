@@ -7,7 +7,7 @@
  *
  *   hard interrupt            raise_softirq(SCHED)     pending = 1 << 7
  *   irq_exit, outermost       pending taken, IRQs on, count + 0x100
- *     function may be interrupted; what is raised meanwhile runs in the next round, at most 10 rounds
+ *     function may be interrupted; what is raised meanwhile runs in the next of 10 rounds
  *   IRQs as they were
  *
  * S1 A softirq function is never entered twice on one CPU: the softirq part of preempt_count keeps

@@ -5,7 +5,8 @@
  * Everybody who may block uses it; it calls the scheduler.
  *
  *   owner A; wait_list B -> C
- *   A unlocks: owner none, B woken. D runs first and takes it. B wakes, finds D, says "hand it to me": handoff = B
+ *   A unlocks: owner none, B woken. D runs first and takes it.
+ *   B wakes, finds D, says "hand it to me": handoff = B
  *   D unlocks: handoff is set -> owner B at once, though E is just trying; B wakes as the owner
  *
  * M1 owner is the holder or NULL; only the owner unlocks, checked.

@@ -5,7 +5,7 @@
  * Every floor calls it from its init function for roots and tables; it calls the arena and knows
  * nothing else.
  *
- *   arena:  | struct machine | RAM ... | stacks ... | memmap | sched_root | rq 0 | rq 1 | ... | pid bitmap |
+ *   arena:  | struct machine | RAM ... | stacks ... | memmap | sched_root | rq 0 | rq 1 | ...
  *                                                  ^ used_bytes moves right, never left
  *
  * K1 The bytes are zero and aligned to a cache line, so two CPUs' data never share one by accident

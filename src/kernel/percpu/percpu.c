@@ -6,7 +6,7 @@
  * hook and knows no task.
  *
  *   count  1 -> 0, need_resched set, IF = 1   : schedule here
- *   count  1 -> 0, need_resched set, IF = 0   : not now; the interrupt return or the next enable will
+ *   count  1 -> 0, need_resched set, IF = 0   : not now; the interrupt return will
  *   count  2 -> 1                             : the outer section decides
  *
  * C1 The count never falls below zero.

@@ -31,9 +31,12 @@
 #include "lib/string.h"
 #include "mm/alloc/slab.h"
 #include "mm/mm.h"
+#include "mm/uaccess.h"
 #include "sched/fork.h"
 #include "sched/sched.h"
 #include "sched/task.h"
+#include "vfs/procfs.h"
+#include "vfs/vfs.h"
 
 #define RLIMIT_NPROC 6
 #define RLIMIT_NOFILE 7
@@ -230,6 +233,26 @@ static void hook_do_trap(struct pt_regs *regs, unsigned vector, u64 error_code)
 	force_sig_info(&info);
 }
 
+/* /proc/PID/status and stat: what is pending for the process, ignored, handled. */
+static void show_sigsets(struct task_struct *t, struct task_sigsets *sets)
+{
+	*sets = (struct task_sigsets){ .shared_pending = t->signal ? t->signal->shared_mask : 0 };
+	for (int sig = 1; t->sighand && sig <= _NSIG; sig++) {
+		u64 handler = t->sighand->action[sig - 1].handler;
+
+		if (handler == SIG_IGN)
+			sets->ignored |= sigmask(sig);
+		else if (handler != SIG_DFL)
+			sets->caught |= sigmask(sig);
+	}
+}
+
+/* CLONE_CHILD_SETTID and CLONE_PARENT_SETTID, and the clearing at exit. */
+static int hook_put_user_tid(u64 uaddr, s32 tid)
+{
+	return put_user_u32((u32)tid, uaddr);
+}
+
 static u64 current_rlimit(unsigned resource)
 {
 	if (!current->signal || resource >= RLIM_NLIMITS)
@@ -248,9 +271,11 @@ int signal_init(struct kernel *k)
 		return -ENOMEM;
 	k->hooks.force_sig_fault = hook_force_sig_fault;
 	k->hooks.send_sig = hook_send_sig;
+	k->hooks.put_user_tid = hook_put_user_tid;
 	k->hooks.do_trap = hook_do_trap;
 	k->hooks.notify_parent = notify_parent_of_death;
 	k->hooks.exit_to_user_mode = exit_to_user_mode_loop;
+	vfs()->task_sigsets = show_sigsets;
 	register_mm_rlimit(k, current_rlimit);
 	return register_task_hooks(k, &signal_hooks);
 }

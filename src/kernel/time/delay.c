@@ -6,7 +6,8 @@
  *
  *   compute 5,000,000 at 100,000 on cpu 0, tick due at 3,000,000:
  *     cpu 0 leaves the run set, event at 5,100,000; others run meanwhile, as if it looped
- *     3,000,000 the LAPIC raises its line: cpu 0 is back at 3,000,000, done 2,900,000; event off; the tick is taken, perhaps a switch
+ *     3,000,000 the LAPIC raises its line: cpu 0 is back there, done 2,900,000; event off; the
+ *     tick is taken, perhaps a switch
  *     again on the CPU it has then: 2,100,000 to go
  *
  * D1 The CPU's clock never passes an interrupt it could take, nor the end.
@@ -61,7 +62,7 @@ void compute_cycles(u64 cycles)
 	while (cycles) {
 		u64 done = stretch(cycles);
 
-		/* An interrupt at this very cycle: one cycle of the work passes all the same (D4). */
+		/* An interrupt at this very cycle: one cycle passes all the same (D4). */
 		cycles -= max(done, (u64)1);
 		charge_cycles(!done);
 	}

@@ -5,9 +5,10 @@
  * Sleeps, timeouts, alarms and the tick call it; it programs the local APIC's one-shot timer and is
  * called by its interrupt. It knows no task.
  *
- *   cpu 0 tree (by expires, first come first among equals):   tick 5,000,000   nanosleep 5,300,000   alarm 60,000,000,000
- *                                                              ^ leftmost = what the LAPIC holds: ceil(cycles to go / timer clock)
- *   interrupt at 5,000,004: tick popped, function runs unlocked, RESTART puts it back at 6,000,000; LAPIC := 5,300,000
+ *   cpu 0 tree (by expires; equals as they came):  tick 5,000,000   nanosleep 5,300,000   alarm ...
+ *     leftmost = what the LAPIC holds: ceil(cycles to go / timer clock)
+ *   interrupt at 5,000,004: tick popped, its function runs unlocked, RESTART puts it back at
+ *     6,000,000; LAPIC := 5,300,000
  *
  * H1 The LAPIC of a CPU is programmed for its leftmost timer or earlier; later is never.
  * H2 A timer fires at or after its expiry, never before: both conversions round up.

@@ -4,7 +4,7 @@
  *
  * Everybody asks; it asks the machine for the exact ratio and keeps no state of its own.
  *
- *   cycles 3,000,000,000 at 3.0 GHz -> ktime 1,000,000,000 ns -> jiffies 1000 (HZ 1000) -> real epoch_s + 1
+ *   cycles 3,000,000,000 at 3.0 GHz -> ktime 1,000,000,000 ns -> jiffies 1000 -> epoch_s + 1
  *
  * T1 A CPU's clock never goes back; two CPUs' clocks differ by at most the engine's quantum while
  *    both run.
