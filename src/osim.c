@@ -318,12 +318,31 @@ static void add_cpio_body(void *arg)
 	c->ret = unpack_cpio(c->data, c->len, &c->bad_offset);
 }
 
+#define SAFE_STEP_CYCLES 1000u
+#define SAFE_STEPS 100000
+
+/* May a call be run on CPU 0 now? Not while it stands in a critical section of the kernel, whose locks the call may want. */
+static bool at_safe_point(struct osim *o)
+{
+	const struct cpu *c = o->m->cpu[0];
+	const struct percpu *pc = c->kernel_percpu;
+
+	return c->state == CPU_HALTED || c->state == CPU_STOPPED || c->cpl == 3 ||
+	       (!pc->preempt_count && (c->rflags & FLAG_IF));
+}
+
 static int call_in(struct osim *o, void (*fn)(void *), void *arg)
 {
 	int ret;
 
 	if (o->running)
 		return fail(o, -EBUSY, "this call belongs to the embedder's side, between runs");
+	for (int i = 0; o->ran && i < SAFE_STEPS && !at_safe_point(o); i++) {
+		enum stop_reason r = engine_run(o->m, engine_now(o->m) + SAFE_STEP_CYCLES);
+
+		if (r != STOP_LIMIT)
+			break;
+	}
 	ret = machine_call(o->m, fn, arg);
 	return ret ? fail(o, ret, "panic: %s", o->m->panic_text) : 0;
 }

@@ -99,7 +99,7 @@ struct exec_block {
 
 enum exec_event { EXEC_NONE, EXEC_HLT, EXEC_GATE };
 
-#define JUMP_SLOTS 4096u
+#define JUMP_SLOTS 1024u
 struct jump_slot {
 	u64 key; /* rip ^ mode_key */
 	struct exec_block *to;
