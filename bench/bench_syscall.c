@@ -25,6 +25,7 @@
 #define TRIPS 3000
 #define PAGES 1024
 #define FORKS 60
+#define WARM_BYTES (48u << 20) /* of a machine of 64 MiB */
 #define TOUCHED (1u << 20)
 
 static long sys(long nr, long a, long b, long c)
@@ -169,10 +170,10 @@ static void task_fault(void *arg)
 {
 	struct result *r = arg;
 	struct mark m;
-	uint64_t at = map_pages(PAGES * 4096);
+	uint64_t at = map_pages(WARM_BYTES);
 
-	touch(at, PAGES * 4096);
-	sys(SYS_munmap, (long)at, PAGES * 4096, 0);
+	touch(at, WARM_BYTES);
+	sys(SYS_munmap, (long)at, WARM_BYTES, 0);
 	at = map_pages(PAGES * 4096);
 	m = begin(false);
 	touch(at, PAGES * 4096);

@@ -112,8 +112,10 @@ static void trace_line(void *arg, const struct osim_record *r)
 
 	osim_trace_format(out->o, r, line, sizeof(line));
 	fputs(line, out->trace);
-	if (fputc('\n', out->trace) == EOF)
+	if (fputc('\n', out->trace) == EOF && !out->trace_errno) {
+		out->trace_errno = errno;
 		osim_request_stop(out->o); /* the disk is full, or the reader gone: close_trace says so */
+	}
 }
 
 int open_trace(struct output *out, struct osim *o)
@@ -132,16 +134,14 @@ int open_trace(struct output *out, struct osim *o)
 int close_trace(struct output *out)
 {
 	FILE *f = out->trace;
-	bool ok;
 
 	if (!f)
 		return 0;
 	osim_set_trace(out->o, NULL, NULL, false);
 	out->trace = NULL;
-	ok = !ferror(f);
-	if (fclose(f) || !ok)
-		return die(EXIT_INPUT, out->trace_file, "%s", strerror(ok ? errno : EIO));
-	return 0;
+	if (fclose(f) && !out->trace_errno)
+		out->trace_errno = errno;
+	return out->trace_errno ? die(EXIT_INPUT, out->trace_file, "%s", strerror(out->trace_errno)) : 0;
 }
 
 static void add_u64(struct json_object *obj, const char *key, uint64_t v)

@@ -28,6 +28,7 @@ struct output {
 	const char *stats_file; /* NULL: the default stream */
 	const char *trace_file;
 	FILE *trace;
+	int trace_errno; /* why a line could not be written */
 	struct osim *o; /* what the trace is of */
 };
 /* The argument of --stats. false: not json or json:FILE. */

@@ -110,3 +110,13 @@ int arena_discard(void *p, u64 len_bytes)
 	asan_unpoison(p, len_bytes);
 	return madvise(p, len_bytes, MADV_DONTNEED) ? -errno : 0;
 }
+
+void arena_prefer_huge(void *p, u64 len_bytes)
+{
+#ifdef MADV_HUGEPAGE
+	(void)madvise(p, len_bytes, MADV_HUGEPAGE);
+#else
+	(void)p;
+	(void)len_bytes;
+#endif
+}

@@ -39,5 +39,10 @@ int arena_guard(void *p, u64 len_bytes);
  * Drop the contents of whole pages: they read as zero again and cost no host memory. 0 or -errno.
  */
 int arena_discard(void *p, u64 len_bytes);
+/*
+ * Ask the host to back [p, p + len_bytes) with large pages where it has them: one host fault then
+ * commits 2 MiB. A hint: a host that refuses changes nothing but speed.
+ */
+void arena_prefer_huge(void *p, u64 len_bytes);
 
 #endif

@@ -46,7 +46,6 @@ static void do_syscall_64(struct pt_regs *regs)
 	const struct syscall_entry *e = syscall_lookup(nr);
 	long ret = -ENOSYS;
 
-	this_cpu()->nr_syscalls++;
 	trace_sys_enter(nr, trace_hash(args, sizeof(args)));
 	charge(COST_SYSCALL_WORK);
 	if (e)
