@@ -65,7 +65,12 @@ struct osim {
 	void *trace_arg;
 	osim_strace_fn *strace;
 	void *strace_arg;
-	bool running, ran;
+	bool running;	  /* the embedder is in a call that runs the machine */
+	bool ran;
+	bool input_closed;
+	bool in_callback; /* and the machine in one of the embedder's callbacks */
+	const struct task_stats *stats_at; /* the record osim_task_stats gave last, number stats_index */
+	unsigned stats_index;
 	enum osim_stop stopped;
 };
 
@@ -134,8 +139,11 @@ static void console_sink(void *arg, int line, const void *buf, u64 len_bytes)
 {
 	struct osim *o = arg;
 
-	if (o->console)
-		o->console(o->console_arg, line, buf, len_bytes);
+	if (!o->console)
+		return;
+	o->in_callback = true;
+	o->console(o->console_arg, line, buf, len_bytes);
+	o->in_callback = false;
 }
 
 int osim_create(const struct osim_config *cfg, struct osim **out)
@@ -192,7 +200,11 @@ int osim_create(const struct osim_config *cfg, struct osim **out)
 
 void osim_destroy(struct osim *o)
 {
-	if (o)
+	if (!o)
+		return;
+	if (o->running)
+		fail(o, -EBUSY, "osim_destroy: not from inside the machine");
+	else
 		machine_destroy(o->m);
 }
 
@@ -337,6 +349,8 @@ static int call_in(struct osim *o, void (*fn)(void *), void *arg)
 
 	if (o->running)
 		return fail(o, -EBUSY, "this call belongs to the embedder's side, between runs");
+	o->running = true;
+	engine_hold_stop(o->m, true); /* arg lies on the embedder's stack: fn must end now */
 	for (int i = 0; o->ran && i < SAFE_STEPS && !at_safe_point(o); i++) {
 		enum stop_reason r = engine_run(o->m, engine_now(o->m) + SAFE_STEP_CYCLES);
 
@@ -344,7 +358,11 @@ static int call_in(struct osim *o, void (*fn)(void *), void *arg)
 			break;
 	}
 	ret = machine_call(o->m, fn, arg);
-	return ret ? fail(o, ret, "panic: %s", o->m->panic_text) : 0;
+	engine_hold_stop(o->m, false);
+	o->running = false;
+	if (ret == -EIO)
+		return fail(o, ret, "panic: %s", o->m->panic_text);
+	return ret ? fail(o, ret, "%s", errno_text(-ret)) : 0;
 }
 
 int osim_add_file(struct osim *o, const char *path, uint32_t mode, uint32_t uid, uint32_t gid, int64_t mtime_s, const void *data,
@@ -359,6 +377,8 @@ int osim_add_file(struct osim *o, const char *path, uint32_t mode, uint32_t uid,
 
 	if (!path || path[0] != '/' || strlen(path) >= PATH_BYTES)
 		return fail(o, -EINVAL, "osim_add_file: the path must be absolute and shorter than %d bytes", PATH_BYTES);
+	if (len_bytes && !data && (type == 0100000 || type == 0120000))
+		return fail(o, -EINVAL, "osim_add_file: %s: %zu bytes, but no data", path, len_bytes);
 	if (type == 0020000 || type == 0060000) {
 		c.e.rdev = (u32)(len_bytes >> 8 & 0xfff) << 20 | (u32)(len_bytes & 0xff);
 		c.e.data = NULL;
@@ -373,8 +393,11 @@ int osim_add_file(struct osim *o, const char *path, uint32_t mode, uint32_t uid,
 int osim_add_cpio(struct osim *o, const void *data, size_t len_bytes)
 {
 	struct file_call c = { .o = o, .data = data, .len = len_bytes };
-	int ret = call_in(o, add_cpio_body, &c);
+	int ret;
 
+	if (!data)
+		return fail(o, -EINVAL, "osim_add_cpio: no data");
+	ret = call_in(o, add_cpio_body, &c);
 	if (ret)
 		return ret;
 	return c.ret ? fail(o, c.ret, "cpio: entry at offset %llu: %s", (unsigned long long)c.bad_offset, errno_text(-c.ret)) : 0;
@@ -482,6 +505,8 @@ int osim_spawn_native(struct osim *o, const char *name, void (*fn)(void *arg), v
 		return fail(o, -EBUSY, "osim_spawn_native: not while the machine runs; osim_fork() from inside");
 	if (!fn)
 		return fail(o, -EINVAL, "osim_spawn_native: no function");
+	if (attr && ((unsigned)attr->policy > OSIM_SCHED_IDLE || (int)attr->policy == 4))
+		return fail(o, -EINVAL, "osim_spawn_native: no policy %d", (int)attr->policy);
 	if (attr && (attr->nice < -20 || attr->nice > 19))
 		return fail(o, -EINVAL, "osim_spawn_native: nice %d is not in -20..19", attr->nice);
 	if (attr && (attr->policy == OSIM_SCHED_FIFO || attr->policy == OSIM_SCHED_RR ? attr->rt_priority < 1 || attr->rt_priority > 99 :
@@ -515,41 +540,63 @@ int osim_watch(struct osim *o, int ticket)
 
 /* --- inside a native program --- */
 
+/* The machine whose stack the caller stands on. A stack of the embedder's has no such header where a machine's has one. */
+static struct osim *machine_here(void)
+{
+	return stack_here()->magic == STACK_MAGIC ? kern()->top->api : NULL;
+}
+
+/* Is the caller a native program, in its own code? Not the embedder's side, and not a callback. */
+static bool native_here(void)
+{
+	const struct osim *o = machine_here();
+
+	return o && !o->in_callback && this_cpu() && this_cpu()->cpl == 3;
+}
+
 struct osim *osim_self(void)
 {
-	return kern()->top->api;
+	return machine_here();
 }
 
 long osim_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6)
 {
 	const u64 args[6] = { (u64)a1, (u64)a2, (u64)a3, (u64)a4, (u64)a5, (u64)a6 };
 
-	return native_syscall((u64)nr, args);
+	return native_here() ? native_syscall((u64)nr, args) : -EPERM;
 }
 
 void osim_compute(uint64_t cycles)
 {
-	native_compute(cycles);
+	if (native_here())
+		native_compute(cycles);
 }
 
 void osim_compute_ns(uint64_t ns)
 {
-	native_compute(ns_to_cycles(this_machine(), ns));
+	if (native_here())
+		native_compute(ns_to_cycles(this_machine(), ns));
 }
 
 void osim_load(uint64_t va, void *buf, size_t len_bytes)
 {
-	native_access(va, buf, len_bytes, false);
+	if (native_here())
+		native_access(va, buf, len_bytes, false);
+	else
+		memset(buf, 0, len_bytes);
 }
 
 void osim_store(uint64_t va, const void *buf, size_t len_bytes)
 {
-	native_access(va, (void *)(uintptr_t)buf, len_bytes, true);
+	if (native_here())
+		native_access(va, (void *)(uintptr_t)buf, len_bytes, true);
 }
 
 long osim_fork(void (*fn)(void *arg), void *arg)
 {
-	return native_fork(fn, arg);
+	if (!native_here())
+		return -EPERM;
+	return fn ? native_fork(fn, arg) : -EINVAL;
 }
 
 uint64_t osim_scratch(void)
@@ -584,6 +631,10 @@ int osim_console_input(struct osim *o, const void *buf, size_t len_bytes)
 
 	if (!len_bytes)
 		return 0;
+	if (!buf)
+		return fail(o, -EINVAL, "osim_console_input: %zu bytes, but no data", len_bytes);
+	if (o->input_closed)
+		return fail(o, -EPIPE, "osim_console_input: after osim_console_close");
 	if (len_bytes > CONSOLE_RING_BYTES - console_input_pending(o->k))
 		return fail(o, -ENOSPC, "osim_console_input: %zu bytes do not fit; run the machine so that it reads", len_bytes);
 	ret = call_in(o, input_body, &c);
@@ -594,7 +645,8 @@ void osim_console_close(struct osim *o)
 {
 	struct file_call c = { .data = NULL };
 
-	call_in(o, input_body, &c);
+	if (!call_in(o, input_body, &c))
+		o->input_closed = true;
 }
 
 /* --- senses --- */
@@ -605,7 +657,9 @@ static void trace_forward(void *arg, const struct trace_record *r)
 	struct osim_record out;
 
 	memcpy(&out, r, sizeof(out));
+	o->in_callback = true;
 	o->trace(o->trace_arg, &out);
+	o->in_callback = false;
 }
 
 void osim_set_trace(struct osim *o, osim_trace_fn *fn, void *arg, bool all)
@@ -643,7 +697,9 @@ static void strace_forward(void *arg, u32 pid, const char *line)
 {
 	struct osim *o = arg;
 
+	o->in_callback = true;
 	o->strace(o->strace_arg, pid, line);
+	o->in_callback = false;
 }
 
 void osim_set_strace(struct osim *o, osim_strace_fn *fn, void *arg)
@@ -654,37 +710,32 @@ void osim_set_strace(struct osim *o, osim_strace_fn *fn, void *arg)
 	o->k->top->strace_arg = o;
 }
 
-struct nth_task {
-	unsigned want, at;
-	bool found;
-	struct osim_task_stats *out;
-};
-
-static void pick_task(void *arg, const struct task_stats *s)
+int osim_task_stats(struct osim *o, unsigned i, struct osim_task_stats *out)
 {
-	struct nth_task *n = arg;
+	const struct task_stats *s = NULL;
+	unsigned at = 0;
 
-	if (n->at++ != n->want)
-		return;
-	n->found = true;
-	*n->out = (struct osim_task_stats){
+	if (o->stats_at && o->stats_index < i) { /* a walk in order goes on from the last one */
+		s = o->stats_at;
+		at = o->stats_index + 1;
+	}
+	for (s = sched_stats_next(o->k, s); s && at < i; at++)
+		s = sched_stats_next(o->k, s);
+	if (!s)
+		return fail(o, -ENOENT, "osim_task_stats: no task %u", i);
+	o->stats_at = s;
+	o->stats_index = i;
+	*out = (struct osim_task_stats){
 		.pid = (u32)s->pid,
-		.runtime_ns = s->runtime_ns,
+		.runtime_ns = s->runtime_ns + sched_stats_open_ns(o->k, s),
 		.run_delay_ns = s->run_delay_ns,
 		.pcount = s->pcount,
 		.nr_voluntary_switches = s->nvcsw,
 		.nr_involuntary_switches = s->nivcsw,
 		.nr_migrations = s->migrations,
 	};
-	memcpy(n->out->name, s->comm, sizeof(n->out->name));
-}
-
-int osim_task_stats(struct osim *o, unsigned i, struct osim_task_stats *out)
-{
-	struct nth_task n = { .want = i, .out = out };
-
-	sched_stats_for_each(o->k, pick_task, &n);
-	return n.found ? 0 : -ENOENT;
+	memcpy(out->name, s->comm, sizeof(out->name));
+	return 0;
 }
 
 int osim_cpu_stats(struct osim *o, unsigned cpu, struct osim_cpu_stats *out)
@@ -701,7 +752,7 @@ int osim_cpu_stats(struct osim *o, unsigned cpu, struct osim_cpu_stats *out)
 		exceptions += c->nr_exceptions[i];
 	*out = (struct osim_cpu_stats){
 		.switches = s.nr_switches,
-		.idle_ns = s.idle_ns,
+		.idle_ns = cpu_idle_ns(o->k, cpu),
 		.instructions = c->icount,
 		.exceptions = exceptions,
 		.interrupts = c->nr_interrupts,

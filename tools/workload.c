@@ -23,10 +23,10 @@ struct where {
 static int bad(const struct where *at, const char *key, const char *why, ...) __attribute__((format(printf, 3, 4)));
 static int bad(const struct where *at, const char *key, const char *why, ...)
 {
-	int n = snprintf(at->err, at->err_len, "%s%s%s: ", at->path, *at->path && *key ? "." : "", key);
+	int n = snprintf(at->err, at->err_len, "%s%s%s%s", at->path, *at->path && *key ? "." : "", key, *at->path || *key ? ": " : "");
 	va_list ap;
 
-	if (n > 0 && (size_t)n < at->err_len) {
+	if (n >= 0 && (size_t)n < at->err_len) {
 		va_start(ap, why);
 		vsnprintf(at->err + n, at->err_len - (size_t)n, why, ap);
 		va_end(ap);

@@ -63,7 +63,7 @@ OSIM_API void osim_config_init(struct osim_config *cfg);
  * -ENOMEM (the host's or the simulated memory). Cost: O(CPUs), independent of RAM size.
  */
 OSIM_API int osim_create(const struct osim_config *cfg, struct osim **out);
-/* Give back everything the machine is. NULL is allowed. Not from inside the machine. */
+/* Give back everything the machine is. NULL is allowed. From inside the machine, callbacks included, it is refused and does nothing. */
 OSIM_API void osim_destroy(struct osim *o);
 
 OSIM_API const char *osim_strerror(int err); /* "No such file or directory" for -2 or 2 */
@@ -131,7 +131,13 @@ OSIM_API int osim_spawn_native(struct osim *o, const char *name, void (*fn)(void
 /* Stop the machine with OSIM_STOP_EXIT when this program ends; everything else is killed then. ticket < 0: when all spawned programs have ended. */
 OSIM_API int osim_watch(struct osim *o, int ticket);
 
-/* --- inside a native program --- */
+/*
+ * --- inside a native program ---
+ *
+ * Elsewhere (on the embedder's side, in a callback) these do nothing: osim_self() is NULL, osim_syscall() and osim_fork() give -EPERM,
+ * osim_load() zeroes. That is a help in finding the mistake, not a service: it is found by what lies up to 256 KiB below the stack pointer,
+ * so a thread with a smaller stack may fault instead.
+ */
 
 /* The machine this code runs on. */
 OSIM_API struct osim *osim_self(void);
@@ -154,7 +160,10 @@ OSIM_API uint64_t osim_scratch(void);
 /* Bytes a guest wrote: line 0 (stdout), 1 (stderr), 2 (kernel log). The callback must not enter the machine. */
 typedef void osim_console_fn(void *arg, int line, const void *buf, size_t len_bytes);
 OSIM_API void osim_set_console(struct osim *o, osim_console_fn *fn, void *arg);
-/* Bytes for readers of the console, copied; close: end of file after them. Before or between runs. */
+/*
+ * Bytes for readers of the console, copied; close: end of file after them. Before or between runs. -ENOSPC: all of them do not fit now (the
+ * console holds 64 KiB) and none was taken; -EPIPE: after osim_console_close.
+ */
 OSIM_API int osim_console_input(struct osim *o, const void *buf, size_t len_bytes);
 OSIM_API void osim_console_close(struct osim *o);
 
@@ -183,7 +192,7 @@ struct osim_task_stats {
 	uint64_t runtime_ns, run_delay_ns, pcount;
 	uint64_t nr_voluntary_switches, nr_involuntary_switches, nr_migrations;
 };
-/* Task i in order of creation, dead ones included. 0, or -ENOENT past the last. */
+/* Task i in order of creation, dead ones included, up to the machine's time. 0, or -ENOENT past the last. Walking from 0 up costs O(1) each. */
 OSIM_API int osim_task_stats(struct osim *o, unsigned i, struct osim_task_stats *out);
 struct osim_cpu_stats {
 	uint64_t switches, idle_ns;

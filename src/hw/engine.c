@@ -189,7 +189,7 @@ static void make_runnable(struct engine *e, struct cpu *c)
 
 static bool take_stop_request(struct engine *e)
 {
-	if (likely(!atomic_load_explicit(&e->stop_request, memory_order_relaxed)))
+	if (likely(!atomic_load_explicit(&e->stop_request, memory_order_relaxed)) || e->stop_held)
 		return false;
 	atomic_store_explicit(&e->stop_request, 0, memory_order_relaxed);
 	e->reason = STOP_REQUEST;
@@ -327,6 +327,11 @@ enum stop_reason engine_run(struct machine *m, u64 until_time)
 void engine_request_stop(struct machine *m)
 {
 	atomic_store_explicit(&m->engine->stop_request, 1, memory_order_relaxed);
+}
+
+void engine_hold_stop(struct machine *m, bool hold)
+{
+	m->engine->stop_held = hold;
 }
 
 u64 engine_now(const struct machine *m)

@@ -80,6 +80,11 @@ int engine_init(struct machine *m);
  */
 void engine_request_stop(struct machine *m);
 /*
+ * While held, a request to stop is kept for later: for a machine_call whose arguments do not outlive
+ * it. Between runs.
+ */
+void engine_hold_stop(struct machine *m, bool hold);
+/*
  * Machine time: the smallest clock among running CPUs, or the last event's. What osim_time reports.
  */
 u64 engine_now(const struct machine *m);

@@ -50,6 +50,7 @@ struct engine {
 	enum stop_reason reason; /* why control goes to the embedder, this time */
 	bool inside;
 	atomic_uint stop_request;
+	bool stop_held; /* engine_hold_stop */
 	struct ctx embedder;
 	struct stack *engine_stack, *call_stack;
 	struct call_state call;

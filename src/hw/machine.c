@@ -44,7 +44,7 @@
  * zone (16 MiB here), so a machine that only boots stays below and commits single pages; one that
  * uses memory takes a host fault for 2 MiB instead of 512.
  */
-#define HUGE_FROM_BYTES (24ull << 20)
+#define HUGE_FROM_BYTES (22ull << 20)
 #define GATE_BASE_DEFAULT 0xffffffff81000000ull
 
 static bool config_valid(const struct machine_config *cfg)

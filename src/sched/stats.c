@@ -102,6 +102,25 @@ void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct t
 	}
 }
 
+const struct task_stats *sched_stats_next(struct kernel *k, const struct task_stats *prev)
+{
+	struct task_stats *s = prev ? prev->next : k->sched->stats_first;
+
+	if (s && s->task)
+		fill(s, s->task);
+	return s;
+}
+
+u64 sched_stats_open_ns(struct kernel *k, const struct task_stats *s)
+{
+	u64 now = cycles_to_ns(k->m, engine_now(k->m));
+	const struct task_struct *p = s->task;
+
+	if (!p || k->sched->rq[p->cpu]->curr != p || now <= p->se.exec_start)
+		return 0;
+	return now - p->se.exec_start;
+}
+
 u64 sched_stats_dropped(struct kernel *k)
 {
 	return k->sched->stats_dropped;

@@ -7,7 +7,9 @@
  *
  *	openat(AT_FDCWD, "/etc/passwd", 0x80000, 0) = 3
  *	read(3, "root:x:0:0:root:/root:/bin/bash\n"..., 4096) = 839
- *	execve("/bin/ls", ["ls", "-l"], 0x7ffe10) = -2 ENOENT
+ *	execve("/bin/ls", ["ls", "-l"], 0x7ffe10) <unfinished ...>
+ *	<... execve resumed> = -1 ENOENT
+ *	--- signal 17, code 1, pid 3 ---
  *
  *	R1 with strace on or off the machine's events, times and digest are the same.
  *	R2 every string is cut at 32 bytes and escaped; every vector at 8 strings.
@@ -216,37 +218,53 @@ static void emit(struct line *l)
 	top->strace(top->strace_arg, (u32)current->pid, l->buf);
 }
 
-/* A new program's memory is not the caller's any more: its arguments can not be shown at the exit. */
-static bool args_are_gone(u64 nr, long ret)
+/* Calls whose arguments are gone, or that do not return, are shown when they begin. */
+static bool shown_at_entry(u64 nr)
 {
-	return nr == 59 && ret == 0;
+	return nr == 59 || nr == 60 || nr == 231; /* execve, exit, exit_group */
+}
+
+static void put_call(struct line *l, const struct pt_regs *regs, u64 nr, long ret)
+{
+	const struct syscall_entry *e = syscall_lookup(nr);
+	u64 args[7] = { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9, 0 };
+
+	if (e)
+		put(l, "%s(", e->name);
+	else
+		put(l, "syscall_%llu(", (unsigned long long)nr);
+	for (int i = 0; e && e->format[i]; i++) {
+		put(l, i ? ", " : "");
+		put_arg(l, e->format[i], &args[i], ret);
+	}
+	put(l, ")");
+}
+
+void strace_enter(const struct pt_regs *regs, u64 nr)
+{
+	struct line l = { .len = 0 };
+
+	if (!shown_at_entry(nr))
+		return;
+	put_call(&l, regs, nr, 0);
+	put(&l, nr == 59 ? " <unfinished ...>" : " = ?");
+	emit(&l);
 }
 
 void strace_exit(const struct pt_regs *regs, u64 nr, long ret)
 {
-	const struct syscall_entry *e = syscall_lookup(nr);
-	u64 args[7] = { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9, 0 };
 	struct line l = { .len = 0 };
 
-	if (args_are_gone(nr, ret)) {
-		put(&l, "execve(...) = 0");
-		emit(&l);
-		return;
-	}
-	if (e)
-		put(&l, "%s(", e->name);
+	if (shown_at_entry(nr))
+		put(&l, "<... execve resumed>");
 	else
-		put(&l, "syscall_%llu(", (unsigned long long)nr);
-	for (int i = 0; e && e->format[i]; i++) {
-		put(&l, i ? ", " : "");
-		put_arg(&l, e->format[i], &args[i], ret);
-	}
+		put_call(&l, regs, nr, ret);
 	if (ret < 0 && ret > -4096)
-		put(&l, ") = -1 %s", restart_name(-ret));
-	else if (e && (nr == 9 || nr == 12 || nr == 25))
-		put(&l, ") = %#llx", (unsigned long long)ret);
+		put(&l, " = -1 %s", restart_name(-ret));
+	else if (nr == 9 || nr == 12 || nr == 25)
+		put(&l, " = %#llx", (unsigned long long)ret);
 	else
-		put(&l, ") = %ld", ret);
+		put(&l, " = %ld", ret);
 	emit(&l);
 }
 

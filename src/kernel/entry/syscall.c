@@ -36,6 +36,7 @@
 #include "kernel/percpu/percpu.h"
 #include "kernel/signal/signal.h"
 #include "kernel/trace/tracepoints.h"
+#include "lib/compiler.h"
 #include "sched/sched.h"
 #include "sched/task.h"
 
@@ -47,6 +48,8 @@ static void do_syscall_64(struct pt_regs *regs)
 	long ret = -ENOSYS;
 
 	trace_sys_enter(nr, trace_hash(args, sizeof(args)));
+	if (unlikely(kern()->top->strace))
+		strace_enter(regs, nr);
 	charge(COST_SYSCALL_WORK);
 	if (e)
 		ret = e->fn(regs);

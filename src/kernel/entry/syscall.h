@@ -50,7 +50,8 @@ void syscall_init(struct kernel *k);
 /* hooks.exit_to_user_mode. */
 void exit_to_user_mode_loop(struct pt_regs *regs);
 
-/* strace text of one finished call. */
+/* strace text: of a call that will not come back the same (at its begin), and of every other one (at its end). */
+void strace_enter(const struct pt_regs *regs, u64 nr);
 void strace_exit(const struct pt_regs *regs, u64 nr, long ret);
 void strace_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

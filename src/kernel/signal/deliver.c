@@ -328,6 +328,8 @@ void arch_do_signal_or_restart(struct pt_regs *regs)
 	int sig = get_signal(&ka, &info);
 
 	if (sig) {
+		if (kern()->top->strace)
+			strace_line("--- signal %d, code %d, pid %d ---", sig, info.code, info.pid);
 		prepare_restart(regs, &ka);
 		handle_signal(sig, &ka, &info, regs);
 		return;
