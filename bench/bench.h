@@ -48,7 +48,7 @@ static inline double family_ns(void)
 	       ((double)u.ru_utime.tv_usec + (double)u.ru_stime.tv_usec) * 1e3;
 }
 
-static inline void die(const char *what)
+__attribute__((noreturn)) static inline void die(const char *what)
 {
 	fprintf(stderr, "%s\n", what);
 	exit(1);

@@ -61,7 +61,7 @@ static int add_env(struct run *r, const char *kv)
 	const char **env;
 
 	if (!eq || eq == kv)
-		return die(EXIT_USAGE, kv, "--env takes NAME=VALUE");
+		return die(EXIT_USAGE, "--env", "\"%s\" is not NAME=VALUE", kv);
 	for (int i = 0; i < r->nr_env; i++) {
 		if (!strncmp(r->env[i], kv, name)) {
 			r->env[i] = kv;

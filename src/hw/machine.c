@@ -40,11 +40,12 @@
 #define DEFAULT_STACKS 32768u
 #define MIN_RAM_BYTES (16ull << 20)
 /*
- * RAM from here on is backed by the host's large pages. A kernel fills RAM from the bottom of a
- * zone (16 MiB here), so a machine that only boots stays below and commits single pages; one that
- * uses memory takes a host fault for 2 MiB instead of 512.
+ * A kernel fills RAM from the bottom of a zone (16 MiB and 4 GiB here). What it takes to boot lies
+ * in the first megabytes of one and is committed in single pages; a machine that uses more takes
+ * one host fault for 2 MiB of it instead of 512.
  */
-#define HUGE_FROM_BYTES (22ull << 20)
+#define ZONE_BASE_BYTES (16ull << 20)
+#define SINGLE_PAGES_BYTES (6ull << 20)
 #define GATE_BASE_DEFAULT 0xffffffff81000000ull
 
 static bool config_valid(const struct machine_config *cfg)
@@ -73,6 +74,14 @@ static u64 arena_bytes(const struct machine_config *cfg, u64 phys_end)
 	return sizeof(struct machine) + cfg->nr_cpus * per_cpu + (phys_end >> PAGE_SHIFT) +
 	       ((u64)cfg->max_stacks + 2) * STACK_SIZE + phys_end + phys_end / 32 + (2ull << 30) +
 	       cfg->nr_cpus * (4ull << 20);
+}
+
+static void prefer_huge(struct machine *m, u64 zone_base, u64 end)
+{
+	u64 from = zone_base + SINGLE_PAGES_BYTES;
+
+	if (end > from)
+		arena_prefer_huge(m->ram + from, end - from);
 }
 
 int machine_create(const struct machine_config *cfg, struct machine **out)
@@ -113,8 +122,8 @@ int machine_create(const struct machine_config *cfg, struct machine **out)
 	m->ram = arena_carve(&m->arena, phys_end, 2u << 20);
 	if (!m->ram)
 		goto out_machine;
-	if (phys_end > HUGE_FROM_BYTES)
-		arena_prefer_huge(m->ram + HUGE_FROM_BYTES, phys_end - HUGE_FROM_BYTES);
+	prefer_huge(m, ZONE_BASE_BYTES, m->ram_low_end);
+	prefer_huge(m, RAM_HIGH_BASE, phys_end);
 	err = engine_init(m);
 	for (u32 i = 0; !err && i < c.nr_cpus; i++)
 		err = cpu_init(m, i);

@@ -167,11 +167,11 @@ static s64 drain(struct pipe_inode_info *pipe, struct iov_iter *to)
 		u64 n = min((u64)buf->len, iov_iter_count(to));
 		u64 moved = copy_page_to_iter(buf->page, buf->offset, n, to);
 
+		if (moved < n)
+			return done ? done : -EFAULT; /* what was not read whole stays */
 		done += (s64)moved;
 		buf->offset += (u32)moved;
 		buf->len -= (u32)moved;
-		if (moved < n)
-			return done ? done : -EFAULT;
 		if (buf->flags & PIPE_BUF_FLAG_PACKET) {
 			release_slot(pipe, buf); /* what did not fit of a packet is lost */
 			break;

@@ -78,15 +78,35 @@ void mmdrop(struct mm_struct *mm)
 	kmem_cache_free(mm_root()->mm_cachep, mm);
 }
 
+int set_mm_exe_file(struct mm_struct *mm, struct file *file)
+{
+	const struct mm_file_ops *ops = &mm_root()->file_ops;
+	int err = ops->deny_write ? ops->deny_write(file) : 0;
+
+	if (!err)
+		mm->exe_file = ops->get_file(file);
+	return err;
+}
+
+static void put_exe_file(struct mm_struct *mm)
+{
+	const struct mm_file_ops *ops = &mm_root()->file_ops;
+
+	if (!mm->exe_file)
+		return;
+	if (ops->allow_write)
+		ops->allow_write(mm->exe_file);
+	ops->fput(mm->exe_file);
+	mm->exe_file = NULL;
+}
+
 void mmput(struct mm_struct *mm)
 {
 	BUG_ON(!mm->mm_users);
 	if (--mm->mm_users)
 		return;
 	exit_mmap(mm);
-	if (mm->exe_file)
-		mm_root()->file_ops.fput(mm->exe_file);
-	mm->exe_file = NULL;
+	put_exe_file(mm);
 	mmdrop(mm);
 }
 
@@ -156,9 +176,8 @@ static void dup_layout(struct mm_struct *mm, const struct mm_struct *old)
 	mm->env_start = old->env_start;
 	mm->env_end = old->env_end;
 	memcpy(mm->saved_auxv, old->saved_auxv, sizeof(mm->saved_auxv));
-	mm->exe_file = old->exe_file;
-	if (mm->exe_file)
-		mm_root()->file_ops.get_file(mm->exe_file);
+	if (old->exe_file)
+		BUG_ON(set_mm_exe_file(mm, old->exe_file)); /* old's denial keeps writers away */
 }
 
 static int dup_mmap(struct mm_struct *mm, struct mm_struct *old)
@@ -283,6 +302,11 @@ void register_mm_file_ops(struct kernel *k, const struct mm_file_ops *ops)
 void register_mm_rlimit(struct kernel *k, u64 (*rlimit)(unsigned resource))
 {
 	k->mm->rlimit = rlimit;
+}
+
+u64 rlimit(unsigned resource)
+{
+	return mm_rlimit(resource);
 }
 
 void mm_get_totals(struct kernel *k, struct mm_totals *t)

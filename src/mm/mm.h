@@ -36,7 +36,7 @@ struct mm_struct *init_mm(struct kernel *k);
 
 /* --- what upper floors supply --- */
 
-/* Files as mappings see them (VFS). Every member must be set. */
+/* Files as mappings see them (VFS). Every member must be set, unless it says otherwise. */
 struct mm_file_ops {
 	struct file *(*get_file)(struct file *file);
 	void (*fput)(struct file *file);
@@ -51,10 +51,19 @@ struct mm_file_ops {
 	/* For maps: path into buf (NUL-terminated, cut to size), device and inode numbers. */
 	void (*describe)(struct file *file, char *buf, size_t size, u32 *major, u32 *minor,
 			 u64 *ino);
+	/*
+	 * While a program runs from file, nobody may write it: -ETXTBSY when somebody does. Both may be
+	 * NULL (files that cannot be written).
+	 */
+	int (*deny_write)(struct file *file);
+	void (*allow_write)(struct file *file);
 };
 void register_mm_file_ops(struct kernel *k, const struct mm_file_ops *ops);
 /* current's soft limit of an RLIMIT_*; without one: RLIMIT_STACK 8 MiB, the rest infinite. */
 void register_mm_rlimit(struct kernel *k, u64 (*rlimit)(unsigned resource));
+u64 rlimit(unsigned resource);
+/* mm runs from file from now on: a reference and a denial of writing. 0 or -ETXTBSY. */
+int set_mm_exe_file(struct mm_struct *mm, struct file *file);
 
 /* --- life --- */
 

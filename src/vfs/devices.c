@@ -195,13 +195,21 @@ static s64 random_read(struct file *file, struct iov_iter *to, s64 *ppos)
 	return done;
 }
 
-static const struct file_operations null_fops = { .llseek = noop_llseek,
+/* A seek succeeds and leaves the position where it always is: at 0. */
+static s64 null_llseek(struct file *file, s64 offset, int whence)
+{
+	(void)offset;
+	(void)whence;
+	return file->f_pos = 0;
+}
+
+static const struct file_operations null_fops = { .llseek = null_llseek,
 						  .read_iter = null_read,
 						  .write_iter = null_write };
 static const struct file_operations zero_fops = {
-	.llseek = noop_llseek, .read_iter = zero_read, .write_iter = null_write, .mmap = zero_mmap
+	.llseek = null_llseek, .read_iter = zero_read, .write_iter = null_write, .mmap = zero_mmap
 };
-static const struct file_operations full_fops = { .llseek = noop_llseek,
+static const struct file_operations full_fops = { .llseek = null_llseek,
 						  .read_iter = zero_read,
 						  .write_iter = full_write };
 /*

@@ -116,6 +116,69 @@ void truncate_inode_pages(struct address_space *mapping, u64 start_index)
 	}
 }
 
+/* The first address of vma that shows page start_index of its file or a later one; vm_end when none does. */
+static u64 vma_from_index(const struct vm_area_struct *vma, u64 start_index)
+{
+	u64 skip = start_index > vma->vm_pgoff ? start_index - vma->vm_pgoff : 0;
+
+	return skip >= (vma->vm_end - vma->vm_start) >> PAGE_SHIFT ? vma->vm_end : vma->vm_start + (skip << PAGE_SHIFT);
+}
+
+static void unmap_in_mm(struct mm_struct *mm, const struct address_space *mapping, u64 start_index)
+{
+	/* Exclusive: a fault that looked at the old size is over, and one that follows sees the new one. */
+	mmap_write_lock(mm);
+	for (struct vm_area_struct *vma = mm->mmap; vma; vma = vma->vm_next) {
+		u64 start;
+
+		if (!vma->vm_file || vma->vm_file->f_mapping != mapping)
+			continue;
+		start = vma_from_index(vma, start_index);
+		if (start < vma->vm_end)
+			zap_page_range(vma, start, vma->vm_end - start);
+	}
+	mmap_write_unlock(mm);
+}
+
+/* The address space of the first process whose pid is above *pid and that has one, with a reference; NULL: no more. */
+static struct mm_struct *next_process_mm(s32 *pid)
+{
+	struct task_struct *p, *t, *best = NULL;
+	struct mm_struct *mm = NULL;
+	u64 flags = tasklist_lock();
+
+	for_each_process(p) {
+		for_each_thread(p, t) {
+			if (t->pid > *pid && t->mm && !(t->flags & PF_KTHREAD) && (!best || t->pid < best->pid))
+				best = t;
+		}
+	}
+	if (best) {
+		*pid = best->pid;
+		mm = get_task_mm(best);
+	}
+	tasklist_unlock(flags);
+	return mm;
+}
+
+/*
+ * Linux finds the VMAs of a file in mapping->i_mmap; here every address space is asked, which is the same answer at a cost that grows
+ * with the processes, paid by truncations of files that are mapped.
+ */
+void unmap_mapping_range(struct address_space *mapping, u64 hole_begin)
+{
+	u64 start_index = DIV_ROUND_UP(hole_begin, PAGE_SIZE);
+	struct mm_struct *mm;
+	s32 pid = 0;
+
+	if (!mapping->nr_mmaps)
+		return;
+	while ((mm = next_process_mm(&pid))) {
+		unmap_in_mm(mm, mapping, start_index);
+		mmput(mm);
+	}
+}
+
 s64 generic_file_read_iter(struct file *file, struct iov_iter *to, s64 *ppos)
 {
 	struct address_space *mapping = file->f_mapping;
@@ -193,12 +256,18 @@ static s64 perform_write(struct inode *inode, struct iov_iter *from, s64 pos)
 s64 generic_file_write_iter(struct file *file, struct iov_iter *from, s64 *ppos)
 {
 	struct inode *inode = file->f_mapping->host;
+	u64 limit = rlimit(RLIMIT_FSIZE);
 	s64 ret, pos;
 
 	if (!iov_iter_count(from))
 		return 0;
 	down_write(&inode->i_rwsem);
 	pos = file->f_flags & O_APPEND ? inode->i_size : *ppos;
+	if ((u64)pos >= limit) {
+		ret = file_too_big();
+		goto out;
+	}
+	iov_iter_truncate(from, limit - (u64)pos);
 	ret = -EFBIG;
 	if (pos >= inode->i_sb->s_maxbytes)
 		goto out;
@@ -254,6 +323,7 @@ static const struct vm_operations_struct generic_file_vm_ops = {
 int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	touch_atime(&file->f_path);
+	file->f_mapping->nr_mmaps++;
 	vma->vm_ops = &generic_file_vm_ops;
 	return 0;
 }

@@ -62,11 +62,21 @@ struct address_space {
 	struct xarray i_pages; /* index -> page, one reference each [i_pages_lock] */
 	spinlock_t i_pages_lock;
 	u64 nrpages;
+	u64 nr_mmaps; /* calls of mmap it ever had: 0 says that no page table can show it */
 };
 /* The page at index with a new reference, or NULL. */
 struct page *find_get_page(struct address_space *mapping, u64 index);
 /* The same, adding a zeroed page when absent. ERR_PTR(-ENOMEM). May sleep. */
 struct page *find_or_create_page(struct address_space *mapping, u64 index);
+/*
+ * Take the pages from byte hole_begin on (whole pages) out of every page table that maps them, private copies too: the next access asks
+ * the file again. For truncation; i_rwsem held, i_size already lowered; takes the mmap_lock of other address spaces. May sleep.
+ */
+void unmap_mapping_range(struct address_space *mapping, u64 hole_begin);
+#define RLIMIT_FSIZE 1
+#define SIGXFSZ 25
+/* A write or truncation goes past RLIMIT_FSIZE: SIGXFSZ to current, -EFBIG for the call. */
+int file_too_big(void);
 /* Take every page at index >= start out. Bytes of a kept last page are the caller's to zero. */
 void truncate_inode_pages(struct address_space *mapping, u64 start_index);
 

@@ -260,13 +260,36 @@ static bool owner_or_capable(const struct inode *inode)
 	return current_cred()->fsuid == inode->i_uid || capable(CAP_FOWNER);
 }
 
+int file_too_big(void)
+{
+	struct kernel *k = kern();
+
+	if (k->hooks.send_sig)
+		k->hooks.send_sig(SIGXFSZ, current);
+	return -EFBIG;
+}
+
+/* May a truncation bring inode to this size? Shrinking always may. */
+static int inode_newsize_ok(const struct inode *inode, s64 size)
+{
+	if (size <= inode->i_size)
+		return 0;
+	if ((u64)size > rlimit(RLIMIT_FSIZE))
+		return file_too_big();
+	return size > inode->i_sb->s_maxbytes ? -EFBIG : 0;
+}
+
 int setattr_prepare(struct inode *inode, const struct iattr *attr)
 {
 	const struct cred *cred = current_cred();
 	u32 valid = attr->ia_valid;
 
-	if ((valid & ATTR_SIZE) && attr->ia_size > inode->i_sb->s_maxbytes)
-		return -EFBIG;
+	if (valid & ATTR_SIZE) {
+		int err = inode_newsize_ok(inode, attr->ia_size);
+
+		if (err)
+			return err;
+	}
 	if (valid & ATTR_FORCE)
 		return 0;
 	if ((valid & ATTR_UID) && !(cred->fsuid == inode->i_uid && attr->ia_uid == inode->i_uid) &&

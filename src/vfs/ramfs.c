@@ -227,6 +227,7 @@ static int ramfs_setattr(struct dentry *dentry, const struct iattr *attr)
 
 		if (attr->ia_size < inode->i_size) {
 			inode->i_size = attr->ia_size;
+			unmap_mapping_range(&inode->i_data, size);
 			truncate_inode_pages(&inode->i_data, DIV_ROUND_UP(size, PAGE_SIZE));
 		}
 		/*

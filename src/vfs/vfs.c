@@ -83,12 +83,24 @@ static void mapping_describe(struct file *file, char *buf, size_t size, u32 *maj
 	*ino = file->f_inode->i_ino;
 }
 
+static int mapping_deny_write(struct file *file)
+{
+	return deny_write_access(file->f_inode);
+}
+
+static void mapping_allow_write(struct file *file)
+{
+	allow_write_access(file->f_inode);
+}
+
 static const struct mm_file_ops vfs_mm_file_ops = {
 	.get_file = mapping_get_file,
 	.fput = fput,
 	.may_map = mapping_may_map,
 	.mmap = mapping_mmap,
 	.describe = mapping_describe,
+	.deny_write = mapping_deny_write,
+	.allow_write = mapping_allow_write,
 };
 
 /* --- tasks --- */

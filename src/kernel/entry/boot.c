@@ -11,7 +11,7 @@
  *	alloc_init         buddy, SLUB                       sched_init  idle task 0 is current
  *	mm_init            init_mm: direct map, image page
  *	for each CPU:      mm_attach_cpu (CR3, long mode), irq_init_cpu (GDT, TSS, IDT in 8 KiB of RAM), sched_init_cpu (idle task)
- *	vfs_init           ramfs root, /dev, /proc           ipc_init    pipes
+ *	vfs_init           ramfs root, /dev, /proc, /tmp     ipc_init    pipes
  *	signal_init        hooks                             syscall_init  LSTAR's gate
  *	init_start         pid 1
  *
@@ -43,6 +43,8 @@
 #include "mm/alloc/alloc.h"
 #include "mm/mm.h"
 #include "sched/sched.h"
+#include "vfs/fcntl.h"
+#include "vfs/namei.h"
 #include "vfs/vfs.h"
 
 static int percpu_areas(struct kernel *k)
@@ -86,6 +88,15 @@ static int bring_up_cpus(struct kernel *k)
 	return ret;
 }
 
+/* The one directory for anybody; a root put in later may bring its own, or set this one's mode. */
+static int make_tmp(struct kernel *k)
+{
+	int ret = do_mkdirat(AT_FDCWD, "/tmp", 01777);
+
+	(void)k;
+	return ret ? ret : do_fchmodat(AT_FDCWD, "/tmp", 01777); /* whatever the umask */
+}
+
 static int top_init(struct kernel *k)
 {
 	int ret = signal_init(k);
@@ -107,6 +118,7 @@ static const struct {
 	{ "kernel address space", mm_init },
 	{ "processors", bring_up_cpus },
 	{ "file systems", vfs_init },
+	{ "/tmp", make_tmp },
 	{ "pipes", ipc_init },
 	{ "signals and system calls", top_init },
 	{ "init", init_start },

@@ -60,6 +60,11 @@ SYSCALL_DEFINE5(mremap, u64, addr, u64, old_len, u64, new_len, u64, flags, u64, 
 	return ksys_mremap(addr, old_len, new_len, flags, new_addr);
 }
 
+SYSCALL_DEFINE3(msync, u64, start, u64, len, int, flags)
+{
+	return do_msync(start, len, flags);
+}
+
 SYSCALL_DEFINE3(madvise, u64, start, u64, len, int, behavior)
 {
 	return do_madvise(start, len, behavior);

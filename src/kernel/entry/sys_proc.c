@@ -132,6 +132,76 @@ SYSCALL_DEFINE4(wait4, s32, pid, u64, ustatus, u32, options, u64, uru)
 	return ret;
 }
 
+/* What siginfo says of a wait status. */
+static void child_siginfo(u8 out[128], const struct wait_opts *wo)
+{
+	struct kernel_siginfo info = { .signo = SIGCHLD, .pid = wo->child_tgid, .uid = wo->uid };
+	int status = wo->status;
+
+	if (status == 0xffff) {
+		info.code = CLD_CONTINUED;
+		info.status = SIGCONT;
+	} else if ((status & 0xff) == 0x7f) {
+		info.code = CLD_STOPPED;
+		info.status = status >> 8 & 0xff;
+	} else if (!(status & 0x7f)) {
+		info.code = CLD_EXITED;
+		info.status = status >> 8 & 0xff;
+	} else {
+		info.code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+		info.status = status & 0x7f;
+	}
+	siginfo_to_user(out, &info);
+}
+
+#define P_ALL 0
+#define P_PID 1
+#define P_PGID 2
+
+SYSCALL_DEFINE5(waitid, int, which, s32, upid, u64, uinfo, u32, options, u64, uru)
+{
+	struct wait_opts wo = { .pid = -1, .options = options };
+	u8 info[128] = { 0 };
+	u64 ru[18];
+	long ret;
+
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL) ||
+	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	switch (which) {
+	case P_ALL:
+		break;
+	case P_PID:
+		if (upid <= 0)
+			return -EINVAL;
+		wo.pid = upid;
+		break;
+	case P_PGID:
+		if (upid < 0)
+			return -EINVAL;
+		wo.pid = upid ? -upid : 0;
+		if (upid == 1) /* group 1 and "any" are the same number to do_wait */
+			return -ECHILD;
+		break;
+	default:
+		return -EINVAL;
+	}
+	ret = do_wait(&wo);
+	if (ret > 0) {
+		ret = 0;
+		child_siginfo(info, &wo);
+		if (uru) {
+			rusage_of(&wo.ru, ru);
+			if (copy_to_user(uru, ru, sizeof(ru)))
+				return -EFAULT;
+		}
+	}
+	/* Linux writes these fields, and only these, whatever came of it. */
+	if (uinfo && (copy_to_user(uinfo, info, 12) || copy_to_user(uinfo + 16, info + 16, 12)))
+		return -EFAULT;
+	return ret;
+}
+
 SYSCALL_DEFINE2(getrusage, int, who, u64, uru)
 {
 	struct task_struct *t = current, *leader = t->group_leader;
@@ -394,6 +464,48 @@ SYSCALL_DEFINE3(setresuid, u32, r, u32, e, u32, s)
 SYSCALL_DEFINE3(setresgid, u32, r, u32, e, u32, s)
 {
 	return set_resgid(r, e, s);
+}
+
+/* The capabilities that follow fsuid 0: what passes checks on files. */
+#define CAP_FS_SET                                                                                 \
+	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | 1ull << CAP_FSETID | \
+	 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
+
+/* Both return the old id whether or not they changed it: that is the interface. */
+SYSCALL_DEFINE1(setfsuid, u32, uid)
+{
+	const struct cred *old = current_cred();
+	long ret = old->fsuid;
+	struct cred *c;
+
+	if (uid == KEEP || uid == old->fsuid || (!id_allowed(uid, old->uid, old->euid, old->suid) && !capable(CAP_SETUID)))
+		return ret;
+	c = prepare_creds();
+	if (!c)
+		return ret;
+	if (!c->fsuid)
+		c->cap_effective &= ~CAP_FS_SET;
+	else if (!uid)
+		c->cap_effective |= c->cap_permitted & CAP_FS_SET;
+	c->fsuid = uid;
+	commit_creds(c);
+	return ret;
+}
+
+SYSCALL_DEFINE1(setfsgid, u32, gid)
+{
+	const struct cred *old = current_cred();
+	long ret = old->fsgid;
+	struct cred *c;
+
+	if (gid == KEEP || gid == old->fsgid || (!id_allowed(gid, old->gid, old->egid, old->sgid) && !capable(CAP_SETGID)))
+		return ret;
+	c = prepare_creds();
+	if (!c)
+		return ret;
+	c->fsgid = gid;
+	commit_creds(c);
+	return ret;
 }
 
 SYSCALL_DEFINE3(getresuid, u64, ur, u64, ue, u64, us)

@@ -198,7 +198,7 @@ SYSCALL_DEFINE4(clock_nanosleep, int, clock, int, flags, u64, uts, u64, urem)
 	if (ret)
 		return ret;
 	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	ret = get_ts(uts, &ns);
 	if (ret)
 		return ret;

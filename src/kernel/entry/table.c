@@ -46,6 +46,7 @@ long sys_pipe(struct pt_regs *regs);
 long sys_select(struct pt_regs *regs);
 long sys_sched_yield(struct pt_regs *regs);
 long sys_mremap(struct pt_regs *regs);
+long sys_msync(struct pt_regs *regs);
 long sys_madvise(struct pt_regs *regs);
 long sys_dup(struct pt_regs *regs);
 long sys_dup2(struct pt_regs *regs);
@@ -105,6 +106,8 @@ long sys_setreuid(struct pt_regs *regs);
 long sys_setregid(struct pt_regs *regs);
 long sys_getgroups(struct pt_regs *regs);
 long sys_setgroups(struct pt_regs *regs);
+long sys_setfsuid(struct pt_regs *regs);
+long sys_setfsgid(struct pt_regs *regs);
 long sys_setresuid(struct pt_regs *regs);
 long sys_getresuid(struct pt_regs *regs);
 long sys_setresgid(struct pt_regs *regs);
@@ -113,6 +116,7 @@ long sys_getpgid(struct pt_regs *regs);
 long sys_getsid(struct pt_regs *regs);
 long sys_rt_sigpending(struct pt_regs *regs);
 long sys_rt_sigtimedwait(struct pt_regs *regs);
+long sys_rt_sigqueueinfo(struct pt_regs *regs);
 long sys_rt_sigsuspend(struct pt_regs *regs);
 long sys_sigaltstack(struct pt_regs *regs);
 long sys_utime(struct pt_regs *regs);
@@ -146,6 +150,7 @@ long sys_clock_nanosleep(struct pt_regs *regs);
 long sys_exit_group(struct pt_regs *regs);
 long sys_tgkill(struct pt_regs *regs);
 long sys_utimes(struct pt_regs *regs);
+long sys_waitid(struct pt_regs *regs);
 long sys_openat(struct pt_regs *regs);
 long sys_mkdirat(struct pt_regs *regs);
 long sys_mknodat(struct pt_regs *regs);
@@ -165,6 +170,7 @@ long sys_set_robust_list(struct pt_regs *regs);
 long sys_utimensat(struct pt_regs *regs);
 long sys_dup3(struct pt_regs *regs);
 long sys_pipe2(struct pt_regs *regs);
+long sys_rt_tgsigqueueinfo(struct pt_regs *regs);
 long sys_prlimit64(struct pt_regs *regs);
 long sys_renameat2(struct pt_regs *regs);
 long sys_getrandom(struct pt_regs *regs);
@@ -198,6 +204,7 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[23] = { "select", sys_select, "dpppp" },
 	[24] = { "sched_yield", sys_sched_yield, "" },
 	[25] = { "mremap", sys_mremap, "puuxp" },
+	[26] = { "msync", sys_msync, "pux" },
 	[28] = { "madvise", sys_madvise, "pud" },
 	[32] = { "dup", sys_dup, "f" },
 	[33] = { "dup2", sys_dup2, "fd" },
@@ -262,9 +269,12 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[119] = { "setresgid", sys_setresgid, "ddd" },
 	[120] = { "getresgid", sys_getresgid, "ppp" },
 	[121] = { "getpgid", sys_getpgid, "d" },
+	[122] = { "setfsuid", sys_setfsuid, "d" },
+	[123] = { "setfsgid", sys_setfsgid, "d" },
 	[124] = { "getsid", sys_getsid, "d" },
 	[127] = { "rt_sigpending", sys_rt_sigpending, "pu" },
 	[128] = { "rt_sigtimedwait", sys_rt_sigtimedwait, "pppu" },
+	[129] = { "rt_sigqueueinfo", sys_rt_sigqueueinfo, "dSp" },
 	[130] = { "rt_sigsuspend", sys_rt_sigsuspend, "pu" },
 	[131] = { "sigaltstack", sys_sigaltstack, "pp" },
 	[132] = { "utime", sys_utime, "sp" },
@@ -298,6 +308,7 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[231] = { "exit_group", sys_exit_group, "d" },
 	[234] = { "tgkill", sys_tgkill, "ddS" },
 	[235] = { "utimes", sys_utimes, "sp" },
+	[247] = { "waitid", sys_waitid, "ddpxp" },
 	[257] = { "openat", sys_openat, "Fsxo" },
 	[258] = { "mkdirat", sys_mkdirat, "Fso" },
 	[259] = { "mknodat", sys_mknodat, "Fsox" },
@@ -317,6 +328,7 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[280] = { "utimensat", sys_utimensat, "Fspx" },
 	[292] = { "dup3", sys_dup3, "fdx" },
 	[293] = { "pipe2", sys_pipe2, "px" },
+	[297] = { "rt_tgsigqueueinfo", sys_rt_tgsigqueueinfo, "ddSp" },
 	[302] = { "prlimit64", sys_prlimit64, "ddpp" },
 	[316] = { "renameat2", sys_renameat2, "FsFsx" },
 	[318] = { "getrandom", sys_getrandom, "pux" },

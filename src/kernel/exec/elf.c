@@ -358,7 +358,7 @@ static int create_tables(struct linux_binprm *bprm, const struct elf_image *img,
 			{ AT_EUID, cred->euid },
 			{ AT_GID, cred->gid },
 			{ AT_EGID, cred->egid },
-			{ AT_SECURE, 0 },
+			{ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid },
 			{ AT_RANDOM, random_at },
 			{ AT_HWCAP2, 0 },
 			{ AT_EXECFN, strings - bprm->p + bprm->exec_off },
@@ -394,12 +394,9 @@ static void start_thread(struct pt_regs *regs, u64 ip, u64 sp)
 	regs->ss = USER_DS;
 	regs->flags = FLAG_IF | FLAG_FIXED;
 	regs->orig_ax = (u64)-1;
+	fpu_clear_user_state();
 	preempt_disable();
 	cpu = this_cpu();
-	fpu_init(cpu);
-	memset(cpu->fpu.xmm, 0, sizeof(cpu->fpu.xmm));
-	memset(cpu->fpu.st, 0, sizeof(cpu->fpu.st));
-	cpu->fpu.mxcsr = 0x1f80;
 	BUG_ON(!cpu_write_msr(cpu, MSR_FS_BASE, 0, &f));
 	BUG_ON(!cpu_write_msr(cpu, MSR_KERNEL_GS_BASE, 0, &f));
 	current->thread.fsbase = current->thread.gsbase = 0;

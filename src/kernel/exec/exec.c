@@ -47,6 +47,7 @@
 #include "sched/fork.h"
 #include "sched/sched.h"
 #include "sched/task.h"
+#include "vfs/cred.h"
 #include "vfs/fcntl.h"
 #include "vfs/file.h"
 #include "vfs/namei.h"
@@ -233,21 +234,50 @@ static int load_script(struct linux_binprm *bprm)
 
 /* --- the address space --- */
 
+/* The ids and capabilities the new program starts with: set-uid and set-gid files, and root's way to capabilities. */
+static void exec_creds(struct cred *c, const struct file *file)
+{
+	const struct inode *inode = file->f_inode;
+
+	if (inode->i_mode & S_ISUID)
+		c->euid = inode->i_uid;
+	if ((inode->i_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		c->egid = inode->i_gid;
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+	c->cap_permitted = !c->uid || !c->euid ? c->cap_inheritable | c->cap_bset : 0;
+	c->cap_effective = !c->euid ? c->cap_permitted : 0;
+}
+
 int begin_new_exec(struct linux_binprm *bprm)
 {
-	struct mm_struct *mm = mm_alloc();
 	const char *base = strrchr(bprm->filename, '/');
+	struct cred *cred = prepare_creds();
+	struct mm_struct *mm;
+	int ret = -ENOMEM;
 
-	if (!mm)
+	if (!cred)
 		return -ENOMEM;
+	mm = mm_alloc();
+	if (!mm)
+		goto no_mm;
 	arch_pick_mmap_layout(mm, current->signal->rlim[3].cur);
-	mm->exe_file = get_file(bprm->file);
+	ret = set_mm_exe_file(mm, bprm->file);
+	if (ret)
+		goto no_file;
+	exec_creds(cred, bprm->file);
+	commit_creds(cred);
 	exec_mmap(mm);
 	complete_vfork_done(current);
 	current->flags &= ~(PF_FORKNOEXEC | PF_NATIVE | PF_KTHREAD);
 	set_task_comm(current, base ? base + 1 : bprm->filename);
 	task_hooks_exec(current);
 	return 0;
+no_file:
+	mmput(mm);
+no_mm:
+	abort_creds(cred);
+	return ret;
 }
 
 int setup_arg_pages(struct linux_binprm *bprm, u64 stack_flags, u64 *sp)

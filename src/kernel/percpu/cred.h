@@ -21,11 +21,13 @@
 #define CAP_KILL 5
 #define CAP_SETGID 6
 #define CAP_SETUID 7
+#define CAP_LINUX_IMMUTABLE 9
 #define CAP_SYS_CHROOT 18
 #define CAP_SYS_ADMIN 21
 #define CAP_SYS_NICE 23
 #define CAP_SYS_RESOURCE 24
 #define CAP_MKNOD 27
+#define CAP_MAC_OVERRIDE 32
 #define CAP_FULL_SET ((1ull << 41) - 1)
 
 struct cred {

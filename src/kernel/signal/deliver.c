@@ -116,7 +116,7 @@ int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_si
 {
 	struct task_struct *t = current;
 	struct rt_sigframe frame;
-	u8 fx[512];
+	u8 fx[512] = { 0 }; /* FXSAVE leaves the bytes that belong to software */
 	u64 sp = frame_top(ka, regs->sp), fpstate, at;
 	u64 oldmask = t->restore_sigmask ? t->saved_sigmask : t->blocked;
 
@@ -299,6 +299,19 @@ static int get_signal(struct k_sigaction *ka, struct kernel_siginfo *info)
 	}
 }
 
+void fpu_clear_user_state(void)
+{
+	struct cpu *cpu;
+
+	preempt_disable();
+	cpu = this_cpu();
+	fpu_init(cpu);
+	memset(cpu->fpu.xmm, 0, sizeof(cpu->fpu.xmm));
+	memset(cpu->fpu.st, 0, sizeof(cpu->fpu.st));
+	cpu->fpu.mxcsr = 0x1f80;
+	preempt_enable();
+}
+
 static void handle_signal(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info, struct pt_regs *regs)
 {
 	struct task_struct *t = current;
@@ -314,6 +327,7 @@ static void handle_signal(int sig, const struct k_sigaction *ka, const struct ke
 		force_sig(SIGSEGV);
 		return;
 	}
+	fpu_clear_user_state(); /* the frame has the old state; a handler starts with a fresh one */
 	mask = t->blocked | ka->mask;
 	if (!(ka->flags & SA_NODEFER))
 		mask |= sigmask(sig);

@@ -196,10 +196,33 @@ long do_kill(s32 pid, int sig)
 		r = kill_one(t, sig, &info);
 		if (r == -ESRCH && t->exit_state)
 			r = 0;
+		if (pid == -1 && r == -EPERM)
+			r = 0; /* to everybody: those it may not reach do not count as failure */
 		if (ret != 0)
 			ret = r;
 	}
 	return ret;
+}
+
+long do_sigqueue(s32 tgid, s32 pid, int sig, struct kernel_siginfo *info)
+{
+	struct task_struct *t;
+	long ret;
+
+	info->signo = sig;
+	if ((info->code >= 0 || info->code == SI_TKILL) && current->tgid != tgid)
+		return -EPERM;
+	t = find_task_by_vpid(pid ? pid : tgid);
+	if (!t || (pid && t->tgid != tgid))
+		return -ESRCH;
+	if (sig < 0 || sig > _NSIG)
+		return -EINVAL;
+	if (!kill_ok(t))
+		return -EPERM;
+	if (!sig)
+		return 0;
+	ret = send_signal(sig, info, pid ? t : t->group_leader, !pid);
+	return ret == -ESRCH && t->exit_state ? 0 : ret;
 }
 
 long do_tgkill(s32 tgid, s32 pid, int sig)
@@ -395,7 +418,7 @@ void siginfo_to_user(u8 out[128], const struct kernel_siginfo *info)
 	memcpy(out, &info->signo, 4);
 	memcpy(out + 4, &info->err, 4);
 	memcpy(out + 8, &info->code, 4);
-	switch (info->signo) {
+	switch (info->code > 0 && info->code != SI_KERNEL ? info->signo : 0) {
 	case SIGCHLD:
 		memcpy(out + 16, &pid, 4);
 		memcpy(out + 20, &info->uid, 4);
@@ -408,12 +431,9 @@ void siginfo_to_user(u8 out[128], const struct kernel_siginfo *info)
 	case SIGILL:
 	case SIGFPE:
 	case SIGTRAP:
-		if (info->code > 0 && info->code != SI_KERNEL) {
-			memcpy(out + 16, &info->addr, 8);
-			break;
-		}
-		fallthrough;
-	default:
+		memcpy(out + 16, &info->addr, 8);
+		break;
+	default: /* kill, sigqueue, tgkill, the kernel */
 		memcpy(out + 16, &pid, 4);
 		memcpy(out + 20, &info->uid, 4);
 		memcpy(out + 24, &info->addr, 8);

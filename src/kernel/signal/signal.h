@@ -70,6 +70,7 @@ struct cpu;
 
 #define SI_USER 0
 #define SI_KERNEL 0x80
+#define SI_QUEUE (-1)
 #define SI_TKILL (-6)
 #define SI_TIMER (-2)
 #define SEGV_MAPERR 1
@@ -140,6 +141,8 @@ int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *
 /* kill(2): pid > 0 process, 0 own group, -1 all but init and self, < -1 group. */
 long do_kill(s32 pid, int sig);
 long do_tgkill(s32 tgid, s32 pid, int sig);
+/* sigqueue(3): info as the caller wrote it, to a process (pid 0) or to one thread of it. -EPERM when it pretends to be the kernel's. */
+long do_sigqueue(s32 tgid, s32 pid, int sig, struct kernel_siginfo *info);
 /* A synchronous fault of current: unblocked and defaulted if need be, so that it cannot be escaped. */
 void force_sig_info(const struct kernel_siginfo *info);
 void force_sig(int sig);
@@ -164,6 +167,8 @@ void arch_do_signal_or_restart(struct pt_regs *regs);
 /* Build the handler's frame on the user stack. 0 or -EFAULT. */
 int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info, struct pt_regs *regs);
 long do_rt_sigreturn(struct pt_regs *regs);
+/* current's x87 and SSE registers as a new program or a signal handler finds them. */
+void fpu_clear_user_state(void);
 
 /* Lay info out as the 128-byte siginfo_t of the ABI. */
 void siginfo_to_user(u8 out[128], const struct kernel_siginfo *info);

@@ -21,6 +21,7 @@
 #include "kernel/percpu/cred.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/hrtimer.h"
+#include "lib/string.h"
 #include "mm/uaccess.h"
 #include "sched/fork.h"
 #include "sched/sched.h"
@@ -193,6 +194,42 @@ SYSCALL_DEFINE3(tgkill, s32, tgid, s32, pid, int, sig)
 	if (tgid <= 0)
 		return -EINVAL;
 	return do_tgkill(tgid, pid, sig);
+}
+
+/* The siginfo_t at a user address, as far as senders fill it: code, pid, uid, value. */
+static int siginfo_from_user(struct kernel_siginfo *info, u64 uinfo)
+{
+	u8 in[48];
+	u32 pid;
+
+	if (copy_from_user(in, uinfo, sizeof(in)))
+		return -EFAULT;
+	memset(info, 0, sizeof(*info));
+	memcpy(&info->err, in + 4, 4);
+	memcpy(&info->code, in + 8, 4);
+	memcpy(&pid, in + 16, 4);
+	memcpy(&info->uid, in + 20, 4);
+	memcpy(&info->addr, in + 24, 8);
+	info->pid = (s32)pid;
+	return 0;
+}
+
+SYSCALL_DEFINE3(rt_sigqueueinfo, s32, tgid, int, sig, u64, uinfo)
+{
+	struct kernel_siginfo info;
+	int ret = siginfo_from_user(&info, uinfo);
+
+	return ret ? ret : do_sigqueue(tgid, 0, sig, &info);
+}
+
+SYSCALL_DEFINE4(rt_tgsigqueueinfo, s32, tgid, s32, pid, int, sig, u64, uinfo)
+{
+	struct kernel_siginfo info;
+	int ret = siginfo_from_user(&info, uinfo);
+
+	if (!ret && (tgid <= 0 || pid <= 0))
+		ret = -EINVAL;
+	return ret ? ret : do_sigqueue(tgid, pid, sig, &info);
 }
 
 struct stack_t64 {
