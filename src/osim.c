@@ -377,6 +377,8 @@ int osim_add_file(struct osim *o, const char *path, uint32_t mode, uint32_t uid,
 
 	if (!path || path[0] != '/' || strlen(path) >= PATH_BYTES)
 		return fail(o, -EINVAL, "osim_add_file: the path must be absolute and shorter than %d bytes", PATH_BYTES);
+	if (type != 0100000 && type != 0040000 && type != 0120000 && type != 0020000 && type != 0060000 && type != 0010000)
+		return fail(o, -EINVAL, "osim_add_file: %s: mode %o names no type a file can have here", path, mode);
 	if (len_bytes && !data && (type == 0100000 || type == 0120000))
 		return fail(o, -EINVAL, "osim_add_file: %s: %zu bytes, but no data", path, len_bytes);
 	if (type == 0020000 || type == 0060000) {

@@ -211,6 +211,13 @@ static int import_program(struct run *r, char *abs_path)
 		if (!getcwd(cwd, sizeof(cwd)) || snprintf(abs_path, PATH_MAX, "%s/%s", cwd, r->program[0]) >= PATH_MAX)
 			return die(EXIT_INPUT, r->program[0], "path too long");
 	}
+	if (strstr(abs_path, "/..")) { /* the machine's tree has no such directory to go up from */
+		char *real = realpath(abs_path, NULL);
+
+		if (real && strlen(real) < PATH_MAX)
+			strcpy(abs_path, real);
+		free(real);
+	}
 	ret = host_file_stat(abs_path, true, &st);
 	if (ret)
 		return die(ret == -ENOENT || ret == -ENOTDIR ? 127 : 126, r->program[0], "%s", osim_strerror(ret));

@@ -359,10 +359,10 @@ bool cpu_write_msr(struct cpu *cpu, u32 msr, u64 v, struct fault *f)
 
 /* --- CPUID --- */
 
-/* Leaf 1 EDX: fpu tsc msr pae cx8 apic pge cmov pat clflush fxsr sse sse2. */
+/* Leaf 1 EDX: fpu tsc msr pae cx8 apic pge cmov pat clflush mmx fxsr sse sse2. */
 #define CPUID_1_EDX                                                                                \
 	(1u << 0 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 13 | 1u << 15 |         \
-	 1u << 16 | 1u << 19 | 1u << 24 | 1u << 25 | 1u << 26)
+	 1u << 16 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
 /* cx16, and of what only kernels use: pcid, TSC-deadline. */
 #define CPUID_1_ECX (1u << 13 | 1u << 17 | 1u << 24)
 /* smep, invpcid, smap. */

@@ -176,6 +176,11 @@ void engine_lower_horizon(struct engine *e, u64 time)
 	e->cur->horizon = min(e->cur->horizon, time);
 }
 
+u64 engine_true_horizon(const struct cpu *cpu)
+{
+	return cpu->m->engine->true_horizon;
+}
+
 static void make_runnable(struct engine *e, struct cpu *c)
 {
 	c->state = CPU_RUNNING;

@@ -80,6 +80,11 @@ int engine_init(struct machine *m);
  */
 void engine_request_stop(struct machine *m);
 /*
+ * Where the running CPU's turn ends, whatever limit or poll interval has cut cpu->horizon to: what a
+ * choice that changes the order may depend on.
+ */
+u64 engine_true_horizon(const struct cpu *cpu);
+/*
  * While held, a request to stop is kept for later: for a machine_call whose arguments do not outlive
  * it. Between runs.
  */

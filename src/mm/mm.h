@@ -170,6 +170,8 @@ int vm_brk_flags(u64 addr, u64 len, u64 flags);
 /* mremap(2), madvise(2). */
 s64 ksys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr);
 int do_madvise(u64 start, u64 len, int behavior);
+/* Files are in memory and mappings show the same pages: only the range and the flags are checked. 0, -EINVAL, -ENOMEM, -EBUSY. */
+int do_msync(u64 start, u64 len, int flags);
 /*
  * exec's stack in a mm that is not current's: map [start, end) with VM_STACK_FLAGS | flags. 0 or
  * negative errno. Takes the lock.

@@ -50,6 +50,10 @@
 #define MADV_WIPEONFORK 18
 #define MADV_KEEPONFORK 19
 
+#define MS_ASYNC 1
+#define MS_INVALIDATE 2
+#define MS_SYNC 4
+
 #define RLIMIT_DATA 2
 #define RLIMIT_STACK 3
 #define RLIMIT_MEMLOCK 8

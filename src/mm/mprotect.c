@@ -277,3 +277,43 @@ int do_madvise(u64 start, u64 len, int behavior)
 	}
 	return err;
 }
+
+/* --- msync --- */
+
+static int msync_range(struct mm_struct *mm, u64 start, u64 end, int flags)
+{
+	int unmapped = 0;
+
+	for (struct vm_area_struct *vma = find_vma(mm, start); vma; vma = vma->vm_next) {
+		if (start < vma->vm_start) {
+			unmapped = -ENOMEM;
+			if (vma->vm_start >= end)
+				return unmapped;
+		}
+		if ((flags & MS_INVALIDATE) && (vma->vm_flags & VM_LOCKED))
+			return -EBUSY;
+		start = vma->vm_end;
+		if (start >= end)
+			return unmapped;
+	}
+	return -ENOMEM;
+}
+
+int do_msync(u64 start, u64 len, int flags)
+{
+	struct mm_struct *mm = current->mm;
+	u64 end;
+	int err;
+
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (start & ~PAGE_MASK) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+		return -EINVAL;
+	end = start + PAGE_ALIGN(len);
+	if (end < start)
+		return -ENOMEM;
+	if (end == start)
+		return 0;
+	mmap_read_lock(mm);
+	err = msync_range(mm, start, end, flags);
+	mmap_read_unlock(mm);
+	return err;
+}

@@ -684,12 +684,14 @@ void schedule_idle(void)
 void do_task_dead(void)
 {
 	struct task_struct *t = current;
-	u64 flags = spin_lock_irqsave_flags(&t->pi_lock);
+	u64 flags;
 
+	/* From here on no preemption: it would switch away with TASK_DEAD seen, the stack freed, and the task still queued. */
+	preempt_disable();
+	flags = spin_lock_irqsave_flags(&t->pi_lock);
 	/* A waker that saw an earlier state has finished with it. */
 	t->state = TASK_DEAD;
 	spin_unlock_irqrestore(&t->pi_lock, flags);
-	preempt_disable();
 	__schedule(false);
 	machine_bug(__FILE__, __LINE__, "a dead task was scheduled");
 }

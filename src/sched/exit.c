@@ -26,6 +26,8 @@
 #include "sched/kthread.h"
 #include "sched/rq.h"
 
+#define SIGCHLD_NR 17
+
 static void run_exit_hooks(struct task_struct *t)
 {
 	const struct sched_root *root = kern()->sched;
@@ -157,11 +159,14 @@ static struct task_struct *reparent_one(struct task_struct *t, struct task_struc
 {
 	struct kernel *k = kern();
 	bool same_group = reaper->group_leader == t->group_leader;
+	struct task_struct *thread;
 
-	child->real_parent = child->parent = reaper;
+	for_each_thread(child, thread)
+		thread->real_parent = thread->parent = reaper;
 	list_move_tail(&child->sibling, &reaper->children);
 	if (same_group)
 		return NULL;
+	child->exit_signal = SIGCHLD_NR; /* whatever its parent wanted: the new one waits for ordinary children */
 	if (k->hooks.reparented)
 		k->hooks.reparented(child, t);
 	if (child->exit_state == EXIT_ZOMBIE && thread_group_empty(child) &&

@@ -332,6 +332,7 @@ static void link_task(const struct kernel_clone_args *args, struct task_struct *
 {
 	struct sched_root *root = kern()->sched;
 
+	attach_pid(t);
 	t->tgid = t->group_leader->pid;
 	t->real_parent = t->parent = choose_parent(args);
 	inherit_pgrp(t, args->kthread ? idle_task(kern(), 0) : current);
@@ -368,9 +369,15 @@ static int build(const struct kernel_clone_args *args, struct task_struct *t)
 	if (err)
 		goto unfork;
 	flags = tasklist_lock();
-	link_task(args, t);
+	/* Whoever killed the caller's process or group has looked at the tree already: this child would be missed. */
+	err = !args->kthread && (fatal_signal_pending(current) || current->group_leader->group_exit) ? -EINTR : 0;
+	if (err)
+		free_pid(t->pid);
+	else
+		link_task(args, t);
 	tasklist_unlock(flags);
-	return 0;
+	if (!err)
+		return 0;
 unfork:
 	hooks_unfork(root, t, root->nr_hooks);
 free_stacks:
@@ -418,11 +425,17 @@ struct task_struct *copy_process(const struct kernel_clone_args *args)
 
 void complete_vfork_done(struct task_struct *t)
 {
-	struct completion *vfork = t->vfork_done;
+	struct completion *vfork;
+	u64 flags;
 
+	if (!t->vfork_done)
+		return;
+	flags = tasklist_lock(); /* a killed parent takes it back under the same lock, and then its stack goes */
+	vfork = t->vfork_done;
 	t->vfork_done = NULL;
 	if (vfork)
 		complete(vfork);
+	tasklist_unlock(flags);
 }
 
 s32 kernel_clone(const struct kernel_clone_args *args)
@@ -448,8 +461,12 @@ s32 kernel_clone(const struct kernel_clone_args *args)
 		 * A killed parent goes away without waiting; the child must not complete what is
 		 * gone then.
 		 */
-		if (wait_for_completion_killable(&vfork))
+		if (wait_for_completion_killable(&vfork)) {
+			u64 flags = tasklist_lock();
+
 			t->vfork_done = NULL;
+			tasklist_unlock(flags);
+		}
 		put_task_struct(t);
 	}
 	return pid;

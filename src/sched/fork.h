@@ -157,6 +157,8 @@ long do_wait4(s32 pid, int *status, u32 options, struct task_rusage *ru);
  * not needed.
  */
 void wake_up_parent(struct task_struct *p);
+/* The same with the lock held; parent is p's. */
+void __wake_up_parent(struct task_struct *p, struct task_struct *parent);
 
 /* --- finding. The tasklist lock is a spinlock taken with IRQs off. --- */
 u64 tasklist_lock(void);

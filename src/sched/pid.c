@@ -93,9 +93,8 @@ int alloc_pid(struct task_struct *task)
 
 	if (!entry)
 		return -ENOMEM;
-	entry->task = task;
 	flags = tasklist_lock();
-	nr = publish(root, entry);
+	nr = publish(root, entry); /* of no task before attach_pid: nobody finds a half-made one */
 	if (nr > 0)
 		task->pid = nr;
 	tasklist_unlock(flags);
@@ -141,6 +140,16 @@ static void drop_sid(s32 nr)
 	BUG_ON(entry->sid_refs == 0);
 	entry->sid_refs--;
 	drop_if_unused(entry);
+}
+
+void attach_pid(struct task_struct *task)
+{
+	find_entry(task->pid)->task = task;
+}
+
+void free_pid(s32 nr)
+{
+	drop_if_unused(find_entry(nr));
 }
 
 void detach_pid(struct task_struct *task)

@@ -233,6 +233,10 @@ void calc_global_load(struct kernel *k, u64 now);
 int pid_init(struct kernel *k);
 /* A number for task, cyclically the next free one. 0, -EAGAIN, -ENOMEM. Takes the lock. */
 int alloc_pid(struct task_struct *task);
+/* From now on the number names task. Tasklist lock held. */
+void attach_pid(struct task_struct *task);
+/* Give back a number never attached. Tasklist lock held. */
+void free_pid(s32 nr);
 /* The task has left; the number is free once no group or session uses it. [t] */
 void detach_pid(struct task_struct *task);
 /* Group and session of a new leader: its parent's. [t] */
@@ -245,7 +249,6 @@ void stats_close(struct task_struct *p);
 /* --- fork.c, exit.c --- */
 void free_task(struct task_struct *p);
 void task_release_stacks(struct task_struct *p);
-void __wake_up_parent(struct task_struct *p, struct task_struct *parent);
 struct task_struct *alloc_idle_task(struct kernel *k, unsigned cpu);
 void cpu_idle_loop(void *idle_task);
 

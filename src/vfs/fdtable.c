@@ -31,6 +31,7 @@
 #include "sched/fork.h"
 #include "vfs/fcntl.h"
 #include "vfs/file.h"
+#include "vfs/locks.h"
 #include "vfs/vfs.h"
 
 static int alloc_fdtable(struct fdtable *t, u32 max_fds)
@@ -211,10 +212,11 @@ bool next_fd_of_task(struct task_struct *t, u32 *fd, u32 *f_flags)
 }
 
 /* What close(2) does to a file that left its slot. */
-static int filp_close(struct file *file)
+static int filp_close(struct file *file, const struct files_struct *files)
 {
 	int err = file->f_op->flush ? file->f_op->flush(file) : 0;
 
+	locks_remove_posix(file, files);
 	fput(file);
 	return err;
 }
@@ -231,7 +233,7 @@ int close_fd(u32 fd)
 		free_fd_locked(files, fd);
 	}
 	spin_unlock(&files->file_lock);
-	return file ? filp_close(file) : -EBADF;
+	return file ? filp_close(file, files) : -EBADF;
 }
 
 #define CLOSE_RANGE_UNSHARE 2u
@@ -312,7 +314,7 @@ int ksys_dup3(u32 oldfd, u32 newfd, u32 flags)
 	mark(files->fdt.close_on_exec, newfd, flags & O_CLOEXEC);
 	spin_unlock(&files->file_lock);
 	if (victim)
-		filp_close(victim);
+		filp_close(victim, files);
 	return (int)newfd;
 }
 
@@ -367,7 +369,7 @@ void put_files_struct(struct files_struct *files)
 
 		files->fdt.fd[fd] = NULL;
 		if (file)
-			filp_close(file);
+			filp_close(file, files);
 	}
 	kfree(files->fdt.fd);
 	kmem_cache_free(vfs()->files_cache, files);
@@ -388,7 +390,7 @@ void do_close_on_exec(struct files_struct *files)
 		}
 		spin_unlock(&files->file_lock);
 		if (file)
-			filp_close(file);
+			filp_close(file, files);
 	}
 }
 
@@ -440,6 +442,11 @@ s64 do_fcntl(u32 fd, u32 cmd, u64 arg)
 		break;
 	case F_SETFL:
 		ret = file->f_mode & FMODE_PATH ? -EBADF : set_fl(file, (u32)arg);
+		break;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+		ret = file->f_mode & FMODE_PATH ? -EBADF : fcntl_lock(file, cmd, arg);
 		break;
 	default:
 		if (file->f_mode & FMODE_PATH)

@@ -23,6 +23,7 @@
 
 #include "mm/alloc/slab.h"
 #include "vfs/cred.h"
+#include "vfs/locks.h"
 #include "vfs/vfs.h"
 
 struct file *alloc_file(const struct path *path, u32 flags, const struct file_operations *fop)
@@ -51,6 +52,7 @@ void fput(struct file *file)
 	BUG_ON(file->f_count == 0);
 	if (--file->f_count)
 		return;
+	locks_remove_file(file);
 	if (file->f_op->release)
 		file->f_op->release(inode, file);
 	if ((file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))

@@ -19,6 +19,7 @@
 #include "lib/list.h"
 #include "lib/types.h"
 #include "lib/xarray.h"
+#include "sched/wait.h"
 #include "vfs/dcache.h"
 #include "vfs/iov_iter.h"
 #include "vfs/poll.h"
@@ -127,6 +128,8 @@ struct inode {
 	struct address_space i_data;
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;
+	struct list_head i_flock; /* file locks (locks.c) */
+	wait_queue_head_t i_flock_wait;
 	s32 i_writecount; /* > 0: open for writing; < 0: being executed (ETXTBSY) */
 	struct list_head i_sb_list;
 	u64 i_dir_next;			/* directories: next entry's d_seq [i] */

@@ -24,6 +24,7 @@
 #include "kernel/time/ktime.h"
 #include "lib/string.h"
 #include "mm/alloc/slab.h"
+#include "mm/mm.h"
 #include "vfs/cred.h"
 #include "vfs/devices.h"
 #include "vfs/fs.h"
@@ -68,6 +69,8 @@ struct inode *new_inode(struct super_block *sb)
 	spin_lock_init(&inode->i_data.i_pages_lock);
 	spin_lock_init(&inode->i_lock);
 	init_rwsem(&inode->i_rwsem);
+	INIT_LIST_HEAD(&inode->i_flock);
+	init_waitqueue_head(&inode->i_flock_wait);
 	list_add_tail(&inode->i_sb_list, &sb->s_inodes);
 	sb->nr_inodes++;
 	vfs()->nr_inodes++;

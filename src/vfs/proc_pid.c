@@ -49,9 +49,16 @@ static u32 thread_count(struct task_struct *leader)
 	return max(n, 1u);
 }
 
+/* A task that is out of the tree, held only by its reader, has no parent any more. */
 static s32 ppid_of(const struct task_struct *t)
 {
-	return t->real_parent && t->real_parent != t ? t->real_parent->tgid : 0;
+	u64 flags = tasklist_lock();
+	s32 ppid = 0;
+
+	if (t->exit_state != EXIT_DEAD && t->real_parent && t->real_parent != t)
+		ppid = t->real_parent->tgid;
+	tasklist_unlock(flags);
+	return ppid;
 }
 
 static struct task_sigsets sigsets_of(struct task_struct *t)
@@ -164,7 +171,7 @@ static void show_status_mm(struct seq_buf *m, struct mm_struct *mm)
 
 static int show_status(struct seq_buf *m, struct task_struct *t)
 {
-	const struct cred *c = t->cred;
+	struct cred *c = t->cred ? get_cred(t->cred) : NULL; /* t may commit others meanwhile */
 	struct task_sigsets sig = sigsets_of(t);
 	struct mm_struct *mm = get_task_mm(t);
 	u64 last_cpu = 0;
@@ -210,6 +217,7 @@ static int show_status(struct seq_buf *m, struct task_struct *t)
 			   word ? "," : "\n");
 	seq_printf(m, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
 		   (unsigned long long)t->nvcsw, (unsigned long long)t->nivcsw);
+	put_cred(c);
 	return 0;
 }
 
@@ -361,17 +369,25 @@ static int exe_link(struct task_struct *t, struct path *out)
 
 static int cwd_link(struct task_struct *t, struct path *out)
 {
-	if (!t->fs)
+	struct fs_struct *fs = t->fs;
+
+	if (!fs)
 		return -ENOENT;
-	get_fs_pwd(t->fs, out);
+	fs->users++; /* t may exit while its lock is waited for */
+	get_fs_pwd(fs, out);
+	put_fs_struct(fs);
 	return 0;
 }
 
 static int root_link(struct task_struct *t, struct path *out)
 {
-	if (!t->fs)
+	struct fs_struct *fs = t->fs;
+
+	if (!fs)
 		return -ENOENT;
-	get_fs_root(t->fs, out);
+	fs->users++;
+	get_fs_root(fs, out);
+	put_fs_struct(fs);
 	return 0;
 }
 

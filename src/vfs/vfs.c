@@ -342,6 +342,7 @@ int vfs_init(struct kernel *k)
 	INIT_LIST_HEAD(&v->dentry_lru);
 	INIT_LIST_HEAD(&v->mounts);
 	INIT_LIST_HEAD(&v->supers);
+	INIT_LIST_HEAD(&v->blocked_locks);
 	v->dentry_unused_max = DENTRY_UNUSED_MAX;
 	prng_seed(&v->random, k->m->cfg.seed, RANDOM_STREAM);
 	err = bring_up(k, v);

@@ -227,8 +227,8 @@ static void cpuid_names_what_is_there(void **state)
 		assert_int_equal(r[1] >> 24, 1);
 		assert_int_equal(
 			r[3],
-			/* fpu tsc msr pae cx8 apic pge cmov pat clflush fxsr sse sse2 */
-			0x0709a371);
+			/* fpu tsc msr pae cx8 apic pge cmov pat clflush mmx fxsr sse sse2 */
+			0x0789a371);
 		assert_false(r[2] & (1u << 27 | 1u << 28 | 1u << 26 | 1u << 0 |
 				     1u << 19)); /* osxsave avx xsave sse3 sse4.1 */
 		assert_true(r[2] & 1u << 13);

@@ -4,7 +4,7 @@
  *
  * Whatever they did: the machine does not panic, every program can be killed, the allocators and run queues are consistent, nothing is left in use
  * that a quiet machine does not have, and the same seed gives the same digest. OSIM_TEST_SEED=n runs one seed, OSIM_TEST_SEEDS=n that many
- * seeds instead of the few of a normal run, OSIM_TEST_VERBOSE=1 tells which.
+ * seeds instead of the few of a normal run, OSIM_TEST_MS=n lets each run for n ms of its time, OSIM_TEST_VERBOSE=1 tells which.
  */
 
 #include "osim/api_fixture.h"
@@ -15,11 +15,12 @@
 #include "kernel/percpu/kernel.h"
 #include "lib/prng.h"
 #include "mm/alloc/alloc.h"
+#include "sched/fork.h"
 #include "sched/sched.h"
 #include "vfs/dcache.h"
 
 #define MAX_PROCESSES 48
-#define ROUND_NS UINT64_C(40000000)
+#define ROUND_NS (env("OSIM_TEST_MS", 40) * 1000000)
 
 enum {
 	SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_poll = 7, SYS_lseek = 8, SYS_mmap = 9, SYS_mprotect = 10,
@@ -33,6 +34,13 @@ enum {
 	SYS_getpriority = 140, SYS_setpriority = 141, SYS_sched_setparam = 142, SYS_sched_setscheduler = 144, SYS_tkill = 200,
 	SYS_sched_setaffinity = 203, SYS_getdents64 = 217, SYS_tgkill = 234, SYS_exit_group = 231, SYS_pipe2 = 293, SYS_prlimit64 = 302,
 };
+
+static uint64_t env(const char *var, uint64_t otherwise)
+{
+	const char *s = getenv(var);
+
+	return s ? strtoull(s, NULL, 0) : otherwise;
+}
 
 static long sys(long nr, long a, long b, long c)
 {
@@ -429,17 +437,25 @@ static void riot(void *arg)
 	}
 }
 
-/* Keeps the number of programs up, as long as nobody kills it. */
+/* Keeps the number of programs up for a while. */
 static void instigator(void *arg)
 {
+	long last = 0, pid, me = sys(SYS_getpid, 0, 0, 0);
 	struct prng p;
 
 	prng_seed(&p, (uintptr_t)arg, 8);
 	sys(SYS_setsid, 0, 0, 0);
-	for (;;) {
-		for (int i = 0; i < 8 && processes() < MAX_PROCESSES / 2; i++)
-			osim_fork(riot, (void *)(uintptr_t)(prng_u64(&p) | 1));
-		nap(500000);
+	for (int round = 0; round < 16; round++) {
+		for (int i = 0; i < 12 && processes() < MAX_PROCESSES / 2; i++) {
+			pid = osim_fork(riot, (void *)(uintptr_t)(prng_u64(&p) | 1));
+			last = pid > 0 ? pid : last;
+		}
+		nap(100000 + below(&p, 200000));
+		for (int i = 0; i < 16; i++) { /* most wait for something that never comes */
+			pid = last - (long)below(&p, 60);
+			if (pid > me)
+				sys(SYS_kill, pid, below(&p, 3) ? 9 : 18, 0);
+		}
 		while (osim_syscall(SYS_wait4, -1, 0, 1, 0, 0, 0) > 0)
 			;
 	}
@@ -447,45 +463,56 @@ static void instigator(void *arg)
 
 /* --- afterwards --- */
 
-static void unlink_all(const char *dir)
+/* Remove one thing under `path`, which is extended downward as long as that is a directory with something in it. False: nothing is left. */
+static bool remove_one(char *path, size_t size)
 {
-	static const char *const names[] = { "a", "b", "c", "x", "y", "z", "ln", "fifo" };
-	char text[64];
+	static const char *const keep[] = { ".", "..", "dev", "proc", "tmp", "prog", "riot", "t" };
+	bool top = path[0] == 0;
+	unsigned char buf[512];
+	long fd, n, at = 0;
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(text, sizeof(text), "%s/%s", dir, names[i]);
-		osim_store(DATA, text, strlen(text) + 1);
-		if (sys(SYS_unlink, (long)DATA, 0, 0))
-			sys(SYS_rmdir, (long)DATA, 0, 0);
+	snprintf(path + strlen(path), size - strlen(path), "/");
+	osim_store(DATA, path, strlen(path) + 1);
+	fd = sys(SYS_open, (long)DATA, 0200000, 0);
+	if (fd < 0)
+		return false;
+	while ((n = sys(SYS_getdents64, fd, (long)DATA, sizeof(buf))) > 0) {
+		osim_load(DATA, buf, (size_t)n);
+		for (at = 0; at < n; at += buf[at + 16] | buf[at + 17] << 8) {
+			const char *found = (const char *)buf + at + 19;
+			bool kept = false;
+
+			for (unsigned i = 0; i < (top ? 8 : 2); i++)
+				kept |= !strcmp(found, keep[i]);
+			if (kept)
+				continue;
+			sys(SYS_close, fd, 0, 0);
+			snprintf(path + strlen(path), size - strlen(path), "%s", found);
+			osim_store(DATA, path, strlen(path) + 1);
+			if (!sys(SYS_unlink, (long)DATA, 0, 0) || !sys(SYS_rmdir, (long)DATA, 0, 0))
+				return true;
+			return remove_one(path, size);
+		}
 	}
+	sys(SYS_close, fd, 0, 0);
+	return false;
 }
 
 static void reaper(void *arg)
 {
-	static const char *const one[] = { "a", "b", "c", "x", "y", "z", "ln", "fifo" };
-	char d[64];
+	static const char *const roots[] = { "", "/t", "/tmp" };
+	char path[2048];
 
 	(void)arg;
 	while (processes() > 2) { /* init and this */
 		sys(SYS_kill, -1, 9, 0);
 		nap(1000000);
 	}
-	for (int depth = 0; depth < 4; depth++) { /* directories can be moved into each other: deep ones by several passes */
-		for (unsigned i = 0; i < 512; i++) {
-			snprintf(d, sizeof(d), "/t/%s/%s/%s", one[i & 7], one[i >> 3 & 7], one[i >> 6]);
-			unlink_all(d);
-		}
-		for (unsigned i = 0; i < 64; i++) {
-			snprintf(d, sizeof(d), "/t/%s/%s", one[i & 7], one[i >> 3]);
-			unlink_all(d);
-		}
-		for (unsigned i = 0; i < 8; i++) {
-			snprintf(d, sizeof(d), "/t/%s", one[i]);
-			unlink_all(d);
-		}
-		unlink_all("/t");
+	for (int i = 0; i < 3; i++) {
+		do
+			snprintf(path, sizeof(path), "%s", roots[i]);
+		while (remove_one(path, sizeof(path)));
 	}
-	unlink_all("/");
 }
 
 static void nothing(void *arg)
@@ -532,8 +559,15 @@ static void arm(void *arg)
 struct setup {
 	unsigned cpus;
 	u64 quantum_ns, seed;
-	bool failing;
+	bool failing, watched; /* watched: with strace on, which must not change anything */
 };
+
+static void see(void *arg, uint32_t pid, const char *line)
+{
+	(void)arg;
+	if (getenv("OSIM_TEST_STRACE"))
+		fprintf(stderr, "[%u] %s\n", pid, line);
+}
 
 static void complain(struct api *a, const struct setup *s, const char *what)
 {
@@ -575,17 +609,21 @@ static uint64_t run(const struct setup *s)
 	static struct inside before, after;
 	static struct api a;
 	enum osim_stop stop;
-	uint64_t digest, end;
+	struct prng p;
+	uint64_t digest, end, ended;
 	char leak[512];
 
 	cfg.quantum_ns = s->quantum_ns;
 	cfg.seed = s->seed;
 	cfg.ram_bytes = 48 << 20;
+	cfg.debug_checks = s->seed % 5 == 0;
 	assert_int_equal(api_create(&a, &cfg), 0);
 	assert_int_equal(osim_add_file(a.o, "/prog", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)), 0);
 	assert_int_equal(osim_add_file(a.o, "/riot", 0100755, 0, 0, 0, guest_riot, sizeof(guest_riot)), 0);
 	assert_int_equal(osim_add_file(a.o, "/t", 0040777, 0, 0, 0, NULL, 0), 0);
 	kernel_of(a.o)->top->watch = -2;
+	if (s->watched)
+		osim_set_strace(a.o, see, NULL);
 	osim_console_close(a.o);
 	/* Everything that is made at its first use and kept. */
 	assert_true(osim_spawn(a.o, &(struct osim_exec){ .path = "/prog", .argv = argv, .envp = envp }) >= 0);
@@ -595,23 +633,33 @@ static uint64_t run(const struct setup *s)
 	settle(&a, s);
 	call(&a, s, take_stats, &before);
 
-	assert_true(osim_spawn_native(a.o, "instigator", instigator, (void *)(uintptr_t)(s->seed * 2 + 1), NULL) >= 0);
 	end = osim_time_ns(a.o) + ROUND_NS;
-	for (struct prng p = { { s->seed, 2, 3, 4 } }; osim_time_ns(a.o) < end;) {
-		uint64_t until = s->failing ? osim_time_ns(a.o) + 100000 : end;
+	prng_seed(&p, s->seed, 9);
+	for (uint64_t next = 0; osim_time_ns(a.o) < end;) {
+		uint64_t seed = prng_u64(&p) | 1;
 
+		if (osim_time_ns(a.o) >= next) { /* the last one may be dead */
+			if (osim_spawn_native(a.o, "instigator", instigator, (void *)(uintptr_t)seed, NULL) < 0)
+				complain(&a, s, "spawn");
+			for (int i = 0; i < 3; i++)
+				if (osim_spawn(a.o, &(struct osim_exec){ .path = "/riot", .argv = argv, .envp = envp, .uid = seed >> i & 8 }) < 0)
+					complain(&a, s, "spawn");
+			next = osim_time_ns(a.o) + ROUND_NS / 16;
+		}
 		before.nth = 1 + prng_below(&p, 60);
-		if (s->failing && fail_alloc_fired(kernel_of(a.o)))
+		if (s->failing)
 			call(&a, s, arm, &before);
-		stop = osim_run(a.o, until);
-		if (stop == OSIM_STOP_DEADLOCK || stop == OSIM_STOP_INPUT)
-			break;
-		if (stop != OSIM_STOP_LIMIT)
+		stop = osim_run(a.o, s->failing ? osim_time_ns(a.o) + 50000 : next);
+		if (stop != OSIM_STOP_LIMIT && stop != OSIM_STOP_DEADLOCK && stop != OSIM_STOP_INPUT)
 			complain(&a, s, osim_stop_name(stop));
+		if (stop == OSIM_STOP_DEADLOCK)
+			next = 0;
 	}
+	ended = osim_time_ns(a.o);
 	before.nth = 0;
 	call(&a, s, arm, &before);
-	assert_true(osim_spawn_native(a.o, "reaper", reaper, NULL, &strong) >= 0);
+	if (osim_spawn_native(a.o, "reaper", reaper, NULL, &strong) < 0)
+		complain(&a, s, "spawn");
 	stop = osim_run(a.o, osim_time_ns(a.o) + UINT64_C(4000000000));
 	if (stop != OSIM_STOP_DEADLOCK)
 		complain(&a, s, osim_stop_name(stop));
@@ -620,15 +668,11 @@ static uint64_t run(const struct setup *s)
 	if (!alloc_stats_same(&before.stats, &after.stats, leak, sizeof(leak)))
 		complain(&a, s, leak);
 	digest = osim_digest(a.o);
+	if (getenv("OSIM_TEST_VERBOSE"))
+		fprintf(stderr, "  %llu forks, %llu events, riot until %llu us of %llu\n", (unsigned long long)total_forks(kernel_of(a.o)),
+			(unsigned long long)osim_events(a.o), (unsigned long long)(ended - (end - ROUND_NS)) / 1000, (unsigned long long)ROUND_NS / 1000);
 	api_destroy(&a);
 	return digest;
-}
-
-static uint64_t env(const char *var, uint64_t otherwise)
-{
-	const char *s = getenv(var);
-
-	return s ? strtoull(s, NULL, 0) : otherwise;
 }
 
 static void run_seeds(bool failing, uint64_t few)
@@ -644,7 +688,8 @@ static void run_seeds(bool failing, uint64_t few)
 		if (getenv("OSIM_TEST_VERBOSE"))
 			fprintf(stderr, "seed %llu: cpus %u quantum %llu\n", (unsigned long long)seed, s.cpus, (unsigned long long)s.quantum_ns);
 		digest = run(&s);
-		if (seed % 3 == 0 && run(&s) != digest) {
+		s.watched = true;
+		if ((seed % 3 == 0 || getenv("OSIM_TEST_STRACE")) && run(&s) != digest) {
 			fprintf(stderr, "OSIM_TEST_SEED=%llu: the second run has another digest\n", (unsigned long long)seed);
 			assert_true(false);
 		}

@@ -44,6 +44,11 @@ int decode_size(unsigned bits);
  * on). Call before setting other fields.
  */
 void decode_mem(struct decode *d, const ZydisDecodedOperand *o);
+/*
+ * The address into REG_TMP by a micro-operation of its own; d->i then is the instruction, with disp
+ * free.
+ */
+void decode_address_first(struct decode *d, const ZydisDecodedOperand *o);
 void decode_unimplemented(struct decode *d);
 
 static inline bool decode_is_mem(const ZydisDecodedOperand *o)

@@ -11,7 +11,7 @@
  *
  *	K1 CR0.TS, CR0.EM and CR4.OSFXSR are part of a block's mode, so the handlers of a normal
  *	   mode ask nothing.
- *	K2 MMX registers are not implemented: #UD by name.
+ *	K2 what names an MMX register goes to decode_mmx.c.
  *
  * Units:   bits in sizes. Owner: the block under construction. Locking: none.
  * Errors:  false for what is not known here.
@@ -20,14 +20,11 @@
  */
 
 #include "hw/cpu/decode.h"
+#include "hw/cpu/mmx.h"
 #include "hw/cpu/simd.h"
 #include "hw/fp/fp.h"
 
-/*
- * The address into REG_TMP by a micro-operation of its own; d->i then is the instruction, with disp
- * free.
- */
-static void address_first(struct decode *d, const ZydisDecodedOperand *o)
+void decode_address_first(struct decode *d, const ZydisDecodedOperand *o)
 {
 	struct insn same = *d->i;
 
@@ -230,7 +227,7 @@ static bool is_bitwise(ZydisMnemonic m)
 
 static bool ldmxcsr(struct decode *d, const struct sse_op *op)
 {
-	address_first(d, &d->op[0]);
+	decode_address_first(d, &d->op[0]);
 	d->i->sse = op;
 	d->i->fn = sse_op_xm;
 	return true;
@@ -270,7 +267,7 @@ static bool sse(struct decode *d)
 	if (decode_is_mem(a))
 		return false;
 	if (decode_is_mem(b)) {
-		address_first(d, b);
+		decode_address_first(d, b);
 		d->i->fn = op->dst_gpr ? sse_op_gm : sse_op_xm;
 	} else {
 		d->i->src = b->type == ZYDIS_OPERAND_TYPE_REGISTER ? decode_slot(b->reg.value) :
@@ -305,7 +302,7 @@ static bool x87(struct decode *d)
 	d->cost += d->m->cost->cycles[COST_INSN_FP];
 	d->cc = CC_UNKNOWN; /* FCOMI and kin */
 	if (mem) {
-		address_first(d, mem);
+		decode_address_first(d, mem);
 		d->i->fn = op->mem_write ? x87_op_store : x87_op_load;
 	} else {
 		d->i->imm = d->zi->raw.modrm.rm;
@@ -330,8 +327,8 @@ bool decode_fp(struct decode *d)
 		      d->zi->mnemonic == ZYDIS_MNEMONIC_FWAIT;
 	bool ok;
 
-	if (uses(d, ZYDIS_REGISTER_MM0, ZYDIS_REGISTER_MM7))
-		return false;
+	if (uses(d, ZYDIS_REGISTER_MM0, ZYDIS_REGISTER_MM7) || d->zi->mnemonic == ZYDIS_MNEMONIC_EMMS)
+		return decode_mmx(d);
 	if (d->zi->mnemonic == ZYDIS_MNEMONIC_MOVNTI)
 		return movnti(d);
 	if (is_x87) {

@@ -27,6 +27,7 @@
 #include "sched/task.h"
 #include "vfs/fcntl.h"
 #include "vfs/file.h"
+#include "vfs/locks.h"
 #include "vfs/namei.h"
 
 SYSCALL_DEFINE3(read, u32, fd, u64, buf, u64, count)
@@ -77,6 +78,16 @@ SYSCALL_DEFINE3(ioctl, u32, fd, u32, cmd, u64, arg)
 SYSCALL_DEFINE3(fcntl, u32, fd, u32, cmd, u64, arg)
 {
 	return do_fcntl(fd, cmd, arg);
+}
+
+SYSCALL_DEFINE2(flock, u32, fd, u32, cmd)
+{
+	return ksys_flock(fd, cmd);
+}
+
+SYSCALL_DEFINE3(close_range, u32, first, u32, last, u32, flags)
+{
+	return ksys_close_range(first, last, flags);
 }
 
 SYSCALL_DEFINE1(dup, u32, fd)

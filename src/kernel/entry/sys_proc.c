@@ -179,8 +179,8 @@ SYSCALL_DEFINE5(waitid, int, which, s32, upid, u64, uinfo, u32, options, u64, ur
 	case P_PGID:
 		if (upid < 0)
 			return -EINVAL;
-		wo.pid = upid ? -upid : 0;
-		if (upid == 1) /* group 1 and "any" are the same number to do_wait */
+		wo.pid = upid && upid != current->pgid ? -upid : 0;
+		if (wo.pid == -1) /* do_wait's "any": nobody else's children are in the first process's group */
 			return -ECHILD;
 		break;
 	default:

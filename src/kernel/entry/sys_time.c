@@ -218,10 +218,16 @@ static enum hrtimer_restart itimer_expired(struct hrtimer *timer)
 	struct kernel_siginfo info = { .signo = SIGALRM, .code = SI_KERNEL };
 
 	send_signal(SIGALRM, &info, s->leader, true);
-	if (!s->real_interval_ns)
-		return HRTIMER_NORESTART;
-	hrtimer_forward(timer, ktime_get(), s->real_interval_ns);
-	return HRTIMER_RESTART;
+	return HRTIMER_NORESTART;
+}
+
+/* Not from the expiry itself: an interval shorter than that would keep the CPU in the interrupt for ever. */
+void itimer_rearm(struct signal_struct *s)
+{
+	if (!s->real_interval_ns || s->real_timer.queued) /* its function may still be running elsewhere */
+		return;
+	hrtimer_forward(&s->real_timer, ktime_get(), s->real_interval_ns);
+	hrtimer_start(&s->real_timer, s->real_timer.expires, HRTIMER_MODE_ABS);
 }
 
 void itimer_init(struct signal_struct *s)

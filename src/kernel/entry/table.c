@@ -66,6 +66,7 @@ long sys_wait4(struct pt_regs *regs);
 long sys_kill(struct pt_regs *regs);
 long sys_uname(struct pt_regs *regs);
 long sys_fcntl(struct pt_regs *regs);
+long sys_flock(struct pt_regs *regs);
 long sys_fsync(struct pt_regs *regs);
 long sys_fdatasync(struct pt_regs *regs);
 long sys_truncate(struct pt_regs *regs);
@@ -136,6 +137,18 @@ long sys_setrlimit(struct pt_regs *regs);
 long sys_chroot(struct pt_regs *regs);
 long sys_sync(struct pt_regs *regs);
 long sys_gettid(struct pt_regs *regs);
+long sys_setxattr(struct pt_regs *regs);
+long sys_lsetxattr(struct pt_regs *regs);
+long sys_fsetxattr(struct pt_regs *regs);
+long sys_getxattr(struct pt_regs *regs);
+long sys_lgetxattr(struct pt_regs *regs);
+long sys_fgetxattr(struct pt_regs *regs);
+long sys_listxattr(struct pt_regs *regs);
+long sys_llistxattr(struct pt_regs *regs);
+long sys_flistxattr(struct pt_regs *regs);
+long sys_removexattr(struct pt_regs *regs);
+long sys_lremovexattr(struct pt_regs *regs);
+long sys_fremovexattr(struct pt_regs *regs);
 long sys_tkill(struct pt_regs *regs);
 long sys_time(struct pt_regs *regs);
 long sys_sched_setaffinity(struct pt_regs *regs);
@@ -175,6 +188,7 @@ long sys_prlimit64(struct pt_regs *regs);
 long sys_renameat2(struct pt_regs *regs);
 long sys_getrandom(struct pt_regs *regs);
 long sys_statx(struct pt_regs *regs);
+long sys_close_range(struct pt_regs *regs);
 long sys_faccessat2(struct pt_regs *regs);
 
 static const struct syscall_entry table[NR_SYSCALLS] = {
@@ -224,6 +238,7 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[62] = { "kill", sys_kill, "dS" },
 	[63] = { "uname", sys_uname, "p" },
 	[72] = { "fcntl", sys_fcntl, "fdx" },
+	[73] = { "flock", sys_flock, "fx" },
 	[74] = { "fsync", sys_fsync, "f" },
 	[75] = { "fdatasync", sys_fdatasync, "f" },
 	[76] = { "truncate", sys_truncate, "sd" },
@@ -294,6 +309,18 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[161] = { "chroot", sys_chroot, "s" },
 	[162] = { "sync", sys_sync, "" },
 	[186] = { "gettid", sys_gettid, "" },
+	[188] = { "setxattr", sys_setxattr, "sspux" },
+	[189] = { "lsetxattr", sys_lsetxattr, "sspux" },
+	[190] = { "fsetxattr", sys_fsetxattr, "fspux" },
+	[191] = { "getxattr", sys_getxattr, "sspu" },
+	[192] = { "lgetxattr", sys_lgetxattr, "sspu" },
+	[193] = { "fgetxattr", sys_fgetxattr, "fspu" },
+	[194] = { "listxattr", sys_listxattr, "spu" },
+	[195] = { "llistxattr", sys_llistxattr, "spu" },
+	[196] = { "flistxattr", sys_flistxattr, "fpu" },
+	[197] = { "removexattr", sys_removexattr, "ss" },
+	[198] = { "lremovexattr", sys_lremovexattr, "ss" },
+	[199] = { "fremovexattr", sys_fremovexattr, "fs" },
 	[200] = { "tkill", sys_tkill, "dS" },
 	[201] = { "time", sys_time, "p" },
 	[203] = { "sched_setaffinity", sys_sched_setaffinity, "dup" },
@@ -333,6 +360,7 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[316] = { "renameat2", sys_renameat2, "FsFsx" },
 	[318] = { "getrandom", sys_getrandom, "pux" },
 	[332] = { "statx", sys_statx, "Fsxxp" },
+	[436] = { "close_range", sys_close_range, "uux" },
 	[439] = { "faccessat2", sys_faccessat2, "Fsox" },
 };
 

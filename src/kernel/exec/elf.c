@@ -35,6 +35,7 @@
 #include "kernel/irq/ptrace.h"
 #include "kernel/percpu/layout.h"
 #include "kernel/percpu/percpu.h"
+#include "kernel/signal/signal.h"
 #include "lib/compiler.h"
 #include "lib/err.h"
 #include "lib/errno.h"

@@ -252,10 +252,16 @@ static void exec_creds(struct cred *c, const struct file *file)
 int begin_new_exec(struct linux_binprm *bprm)
 {
 	const char *base = strrchr(bprm->filename, '/');
-	struct cred *cred = prepare_creds();
 	struct mm_struct *mm;
-	int ret = -ENOMEM;
+	struct cred *cred;
+	int ret = unshare_files(); /* close-on-exec and the handlers' reset are for this program alone */
 
+	if (!ret)
+		ret = unshare_sighand();
+	if (ret)
+		return ret;
+	ret = -ENOMEM;
+	cred = prepare_creds();
 	if (!cred)
 		return -ENOMEM;
 	mm = mm_alloc();

@@ -177,11 +177,14 @@ long native_syscall(u64 nr, const u64 args[6])
 	cpu->r[R10] = args[3];
 	cpu->r[R8] = args[4];
 	cpu->r[R9] = args[5];
-	if (!cpu_syscall(cpu, cpu->rip, &f)) {
-		deliver(&f);
-		return -ENOSYS;
-	}
-	until_user();
+	do {
+		if (!cpu_syscall(cpu, NATIVE_TEXT_VA, &f)) {
+			deliver(&f);
+			return -ENOSYS;
+		}
+		until_user();
+		cpu = this_cpu(); /* V2 */
+	} while (cpu->rip != NATIVE_TEXT_VA); /* two bytes back, with RAX set: the kernel wants the call again */
 	return (long)this_cpu()->r[RAX];
 }
 

@@ -239,7 +239,7 @@ static void kill_everything(void)
 	int status;
 
 	do_kill(-1, SIGKILL);
-	while (do_wait4(-1, &status, 0, NULL) > 0)
+	while (do_wait4(-1, &status, __WALL, NULL) > 0)
 		;
 }
 
@@ -251,7 +251,7 @@ static bool has_dead_child(void)
 	u64 flags = tasklist_lock();
 
 	list_for_each_entry(c, &current->children, sibling)
-		found |= c->exit_state == EXIT_ZOMBIE;
+		found |= c->exit_state == EXIT_ZOMBIE && c->nr_threads == 1;
 	tasklist_unlock(flags);
 	return found;
 }
@@ -271,7 +271,7 @@ static void init_main(void *arg)
 			kill_everything();
 			machine_exit(k->m, status);
 		}
-		pid = do_wait4(-1, &status, WNOHANG, NULL);
+		pid = do_wait4(-1, &status, WNOHANG | __WALL, NULL);
 		if (pid > 0) {
 			child_ended(top, (s32)pid, status);
 			continue;

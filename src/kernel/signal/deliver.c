@@ -233,13 +233,15 @@ static bool must_die(const struct task_struct *t)
 	return fatal_signal_pending(t) || t->group_leader->group_exit;
 }
 
-/* Sleep as stopped until SIGCONT (which clears signal->stopped, then wakes) or death. */
+/* signal->stopped is set: sleep as stopped until SIGCONT (which clears it, then wakes) or death. */
 static void do_signal_stop(int sig)
 {
 	struct task_struct *t = current;
+	u64 flags = tasklist_lock();
 
-	t->signal->stopped = true;
-	do_notify_parent_cldstop(t, CLD_STOPPED, sig);
+	if (t->signal->stopped) /* else SIGCONT was faster, and has told the parent already */
+		do_notify_parent_cldstop(t, CLD_STOPPED, sig);
+	tasklist_unlock(flags);
 	for (;;) {
 		set_current_state(TASK_STOPPED);
 		if (!t->signal->stopped || must_die(t))
@@ -259,12 +261,13 @@ static int get_signal(struct k_sigaction *ka, struct kernel_siginfo *info)
 	struct task_struct *t = current;
 
 	for (;;) {
+		struct sighand_struct *sh;
 		u64 flags;
 		int sig;
 
-		spin_lock_irqsave(&t->sighand->siglock, flags);
+		sh = lock_task_sighand(t, &flags);
 		if (t->group_leader->group_exit || ((t->pending_mask | t->signal->shared_mask) & sigmask(SIGKILL))) {
-			spin_unlock_irqrestore(&t->sighand->siglock, flags);
+			unlock_task_sighand(sh, flags);
 			trace_signal_deliver(SIGKILL, 0);
 			if (kern()->top->strace)
 				strace_line("+++ killed by SIGKILL +++");
@@ -272,18 +275,21 @@ static int get_signal(struct k_sigaction *ka, struct kernel_siginfo *info)
 		}
 		sig = dequeue_signal(~t->blocked, info);
 		if (!sig) {
-			spin_unlock_irqrestore(&t->sighand->siglock, flags);
+			unlock_task_sighand(sh, flags);
 			return 0;
 		}
 		*ka = t->sighand->action[sig - 1];
+		/* Set with the signal's removal, so that no SIGCONT can come in between. */
+		if (ka->handler == SIG_DFL && (sigmask(sig) & SIG_STOPS) && t->pid != 1)
+			t->signal->stopped = true;
 		if (ka->handler > SIG_IGN) {
 			if (ka->flags & SA_RESETHAND)
 				t->sighand->action[sig - 1].handler = SIG_DFL;
-			spin_unlock_irqrestore(&t->sighand->siglock, flags);
+			unlock_task_sighand(sh, flags);
 			trace_signal_deliver((u32)sig, ka->handler);
 			return sig;
 		}
-		spin_unlock_irqrestore(&t->sighand->siglock, flags);
+		unlock_task_sighand(sh, flags);
 		if (ka->handler == SIG_IGN && !(sigmask(sig) & SIG_UNMASKABLE))
 			continue;
 		if ((sigmask(sig) & SIG_KERNEL_IGNORE) || t->pid == 1)

@@ -97,8 +97,7 @@ static int signal_fork(const struct kernel_clone_args *args, struct task_struct 
 	}
 	child->signal = kmem_cache_zalloc(top->signal_cache, GFP_KERNEL);
 	if (!child->signal) {
-		if (!--child->sighand->count)
-			kmem_cache_free(top->sighand_cache, child->sighand);
+		put_sighand(child->sighand);
 		child->sighand = NULL;
 		return -ENOMEM;
 	}
@@ -119,21 +118,20 @@ static void signal_release(struct task_struct *t)
 
 	if (!t->sighand)
 		return;
-	if (t->signal->count == 1)
+	if (!--t->signal->count) { /* before anything charges: the last of several at once frees */
 		flush_ignored(t, ~0ull);
-	else
-		flush_private(t);
-	if (!--t->signal->count)
 		kmem_cache_free(top->signal_cache, t->signal);
-	if (!--t->sighand->count)
-		kmem_cache_free(top->sighand_cache, t->sighand);
+	} else {
+		flush_private(t);
+	}
+	put_sighand(t->sighand);
 	t->signal = NULL;
 	t->sighand = NULL;
 }
 
 static void signal_exit(struct task_struct *t)
 {
-	if (t->signal && t->group_leader->nr_live <= 1)
+	if (t->signal && t->group_leader->nr_live == 0) /* the last thread: nobody is left to start it again */
 		hrtimer_cancel(&t->signal->real_timer);
 }
 

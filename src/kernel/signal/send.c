@@ -18,7 +18,8 @@
  *
  * Units:   signal numbers 1..64; bit n - 1 of a mask.
  * Owner:   queue entries belong to the queue they are on, freed by the dequeuer, exec and exit.
- * Locking: sighand->siglock, taken with IRQs off; wake-ups happen under it, as in Linux.
+ * Locking: sighand->siglock, taken with IRQs off; wake-ups happen under it, as in Linux. The tasklist lock, where it is needed (parents, groups, threads),
+ *          comes before it: a parent is told only after the child's siglock is dropped.
  * Errors:  -ESRCH, -EPERM, -EINVAL. Lack of memory loses siginfo, never the signal; -EAGAIN for real-time ones.
  * Time:    none of its own; the wake-up charges.
  * Source:  signal(7), kill(2), POSIX.1-2017 XSH 2.4; Linux kernel/signal.c.
@@ -65,6 +66,59 @@ void recalc_sigpending(struct task_struct *t)
 	t->sigpending = (pending_of(t) & ~t->blocked) != 0 || t->group_leader->group_exit;
 }
 
+static void free_unused_sighand(struct sighand_struct *sh)
+{
+	if (!sh->count && !sh->pins)
+		kmem_cache_free(kern()->top->sighand_cache, sh);
+}
+
+struct sighand_struct *lock_task_sighand(struct task_struct *t, u64 *flags)
+{
+	for (;;) {
+		struct sighand_struct *sh = t->sighand;
+
+		sh->pins++;
+		*flags = spin_lock_irqsave_flags(&sh->siglock);
+		if (sh == t->sighand)
+			return sh;
+		unlock_task_sighand(sh, *flags);
+	}
+}
+
+void unlock_task_sighand(struct sighand_struct *sh, u64 flags)
+{
+	spin_unlock_irqrestore(&sh->siglock, flags);
+	sh->pins--;
+	free_unused_sighand(sh);
+}
+
+void put_sighand(struct sighand_struct *sh)
+{
+	sh->count--;
+	free_unused_sighand(sh);
+}
+
+int unshare_sighand(void)
+{
+	struct sighand_struct *old = current->sighand, *sh;
+	u64 flags;
+
+	if (old->count == 1)
+		return 0;
+	sh = kmem_cache_zalloc(kern()->top->sighand_cache, GFP_KERNEL);
+	if (!sh)
+		return -ENOMEM;
+	sh->count = 1;
+	spin_lock_init(&sh->siglock);
+	old->pins++;
+	flags = spin_lock_irqsave_flags(&old->siglock);
+	memcpy(sh->action, old->action, sizeof(sh->action));
+	current->sighand = sh;
+	old->count--;
+	unlock_task_sighand(old, flags);
+	return 0;
+}
+
 static void signal_wake_up(struct task_struct *t, bool fatal)
 {
 	t->sigpending = true;
@@ -96,36 +150,59 @@ void flush_private(struct task_struct *t)
 }
 
 /* SIGCONT undoes stops and stops undo SIGCONT, whether or not they are handled. */
-static void prepare_stop_cont(int sig, struct task_struct *t)
+static void prepare_stop_cont(int sig, struct task_struct *t, bool *continued)
 {
+	struct task_struct *p;
+
 	if (sigmask(sig) & SIG_STOPS) {
 		flush_ignored(t, sigmask(SIGCONT));
 	} else if (sig == SIGCONT) {
 		flush_ignored(t, SIG_STOPS);
 		if (t->signal->stopped) {
 			t->signal->stopped = false;
-			wake_up_state(t, __TASK_STOPPED);
-			do_notify_parent_cldstop(t, CLD_CONTINUED, SIGCONT);
+			for_each_thread(t->group_leader, p)
+				wake_up_state(p, __TASK_STOPPED);
+			*continued = true;
 		}
 	}
 }
 
-int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group)
+/* Who is to look: t alone; or of a process every thread that does not block it, and every thread at all when it is to die. */
+static void wake_receivers(int sig, struct task_struct *t, bool threads)
+{
+	struct task_struct *p;
+
+	if (!threads) {
+		if (sig == SIGKILL)
+			t->pending_mask |= sigmask(SIGKILL); /* fatal_signal_pending() looks there */
+		if (!(t->blocked & sigmask(sig)))
+			signal_wake_up(t, sig == SIGKILL);
+		return;
+	}
+	for_each_thread(t->group_leader, p) {
+		if (sig == SIGKILL)
+			p->pending_mask |= sigmask(SIGKILL);
+		if (!p->exit_state && !(p->blocked & sigmask(sig)))
+			signal_wake_up(p, sig == SIGKILL);
+	}
+}
+
+/* tree: the tasklist lock is held. Without it the process was seen to have no other thread than t: one that comes now is no concern. */
+static int queue_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group, bool tree, bool *continued)
 {
 	struct kernel_root *top = kern()->top;
+	struct sighand_struct *sh;
 	struct list_head *queue = group ? &t->signal->shared_pending : &t->pending_signals;
 	u64 *mask = group ? &t->signal->shared_mask : &t->pending_mask;
 	struct sigqueue *q;
 	u64 flags;
 	int ret = 0;
 
-	if (sig < 1 || sig > _NSIG)
-		return -EINVAL;
-	if (t->exit_state || !t->sighand)
+	if (t->exit_state && (!group || t->group_leader->nr_threads == 1))
 		return -ESRCH;
 	q = kmem_cache_alloc(top->sigqueue_cache, GFP_ATOMIC);
-	spin_lock_irqsave(&t->sighand->siglock, flags);
-	prepare_stop_cont(sig, t);
+	sh = lock_task_sighand(t, &flags);
+	prepare_stop_cont(sig, t, continued);
 	if (sig_ignored(t, sig))
 		goto out;
 	if (sig < SIGRTMIN && (*mask & sigmask(sig)))
@@ -141,14 +218,39 @@ int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *
 	}
 	*mask |= sigmask(sig);
 	trace_signal_generate((u32)sig, (u32)t->pid, info->code);
-	if (sig == SIGKILL)
-		t->pending_mask |= sigmask(SIGKILL); /* fatal_signal_pending() looks there */
-	if (!(t->blocked & sigmask(sig)))
-		signal_wake_up(t, sig == SIGKILL);
+	wake_receivers(sig, t, group && tree);
 out:
-	spin_unlock_irqrestore(&t->sighand->siglock, flags);
+	unlock_task_sighand(sh, flags);
 	if (q)
 		kmem_cache_free(top->sigqueue_cache, q);
+	return ret;
+}
+
+int send_signal_locked(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group)
+{
+	bool continued = false;
+	int ret;
+
+	if (sig < 1 || sig > _NSIG)
+		return -EINVAL;
+	ret = queue_signal(sig, info, t, group, true, &continued);
+	if (continued)
+		do_notify_parent_cldstop(t, CLD_CONTINUED, SIGCONT);
+	return ret;
+}
+
+int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group)
+{
+	bool continued = false;
+	u64 flags;
+	int ret;
+
+	/* A process of one thread that is not to be continued needs nothing of the tree; only its own thread could make a second one. */
+	if (sig >= 1 && sig <= _NSIG && sig != SIGCONT && t->group_leader->nr_threads == 1)
+		return queue_signal(sig, info, t, group, false, &continued);
+	flags = tasklist_lock();
+	ret = send_signal_locked(sig, info, t, group);
+	tasklist_unlock(flags);
 	return ret;
 }
 
@@ -159,15 +261,17 @@ static bool kill_ok(const struct task_struct *t)
 	return c->euid == 0 || c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
 }
 
+/* Tasklist lock held. */
 static long kill_one(struct task_struct *t, int sig, const struct kernel_siginfo *info)
 {
-	if (sig < 0 || sig > _NSIG)
-		return -EINVAL;
+	long ret;
+
 	if (!kill_ok(t) && !(sig == SIGCONT && t->sid == current->sid))
 		return -EPERM;
 	if (sig == 0)
 		return 0;
-	return send_signal(sig, info, t->group_leader, true);
+	ret = send_signal_locked(sig, info, t->group_leader, true);
+	return ret == -ESRCH ? 0 : ret; /* a zombie can be signalled, to no effect */
 }
 
 long do_kill(s32 pid, int sig)
@@ -175,32 +279,33 @@ long do_kill(s32 pid, int sig)
 	struct kernel_siginfo info = { .signo = sig, .code = SI_USER, .pid = current->tgid, .uid = current->cred->uid };
 	struct task_struct *t;
 	long ret = -ESRCH, r;
+	u64 flags;
 	s32 pgid;
 
 	if (sig < 0 || sig > _NSIG)
 		return -EINVAL;
-	if (pid > 0) {
-		t = find_task_by_vpid(pid);
-		if (!t)
-			return -ESRCH;
-		r = kill_one(t, sig, &info);
-		return r == -ESRCH && t->exit_state ? 0 : r; /* a zombie can be signalled, to no effect */
-	}
 	if (pid == INT32_MIN)
 		return -ESRCH;
+	flags = tasklist_lock();
+	if (pid > 0) {
+		t = find_task_by_vpid(pid);
+		if (t)
+			ret = kill_one(t, sig, &info);
+		tasklist_unlock(flags);
+		return ret;
+	}
 	pgid = pid == 0 ? current->pgid : -pid;
 	for_each_process(t) {
 		if (pid == -1 ? t->pid <= 1 || t->group_leader == current->group_leader || (t->flags & PF_KTHREAD) :
 				t->pgid != pgid || (t->flags & PF_KTHREAD))
 			continue;
 		r = kill_one(t, sig, &info);
-		if (r == -ESRCH && t->exit_state)
-			r = 0;
 		if (pid == -1 && r == -EPERM)
 			r = 0; /* to everybody: those it may not reach do not count as failure */
 		if (ret != 0)
 			ret = r;
 	}
+	tasklist_unlock(flags);
 	return ret;
 }
 
@@ -228,15 +333,22 @@ long do_sigqueue(s32 tgid, s32 pid, int sig, struct kernel_siginfo *info)
 long do_tgkill(s32 tgid, s32 pid, int sig)
 {
 	struct kernel_siginfo info = { .signo = sig, .code = SI_TKILL, .pid = current->tgid, .uid = current->cred->uid };
-	struct task_struct *t = find_task_by_vpid(pid);
+	struct task_struct *t;
+	long ret = 0;
 
 	if (sig < 0 || sig > _NSIG || pid <= 0)
 		return -EINVAL;
-	if (!t || (tgid > 0 && t->tgid != tgid))
+	t = find_get_task_by_vpid(pid);
+	if (!t)
 		return -ESRCH;
-	if (!kill_ok(t))
-		return -EPERM;
-	return sig ? send_signal(sig, &info, t, false) : 0;
+	if (tgid > 0 && t->tgid != tgid)
+		ret = -ESRCH;
+	else if (!kill_ok(t))
+		ret = -EPERM;
+	else if (sig)
+		ret = send_signal(sig, &info, t, false);
+	put_task_struct(t);
+	return ret;
 }
 
 void force_sig_info(const struct kernel_siginfo *info)
@@ -244,14 +356,14 @@ void force_sig_info(const struct kernel_siginfo *info)
 	struct task_struct *t = current;
 	struct k_sigaction *ka;
 	u64 flags, bit = sigmask(info->signo);
+	struct sighand_struct *sh = lock_task_sighand(t, &flags);
 
-	spin_lock_irqsave(&t->sighand->siglock, flags);
-	ka = &t->sighand->action[info->signo - 1];
+	ka = &sh->action[info->signo - 1];
 	if ((t->blocked & bit) || ka->handler == SIG_IGN) {
 		ka->handler = SIG_DFL;
 		t->blocked &= ~bit;
 	}
-	spin_unlock_irqrestore(&t->sighand->siglock, flags);
+	unlock_task_sighand(sh, flags);
 	send_signal(info->signo, info, t, false);
 }
 
@@ -266,11 +378,11 @@ void set_current_blocked(u64 mask)
 {
 	struct task_struct *t = current;
 	u64 flags;
+	struct sighand_struct *sh = lock_task_sighand(t, &flags);
 
-	spin_lock_irqsave(&t->sighand->siglock, flags);
 	t->blocked = mask & ~SIG_UNMASKABLE;
 	recalc_sigpending(t);
-	spin_unlock_irqrestore(&t->sighand->siglock, flags);
+	unlock_task_sighand(sh, flags);
 }
 
 /* Lowest signal first, as Linux does, synchronous faults before everything else. */
@@ -325,6 +437,8 @@ int dequeue_signal(u64 mask, struct kernel_siginfo *info)
 	sig = pick_signal(t->signal->shared_mask & mask);
 	if (sig)
 		take_from(&t->signal->shared_pending, &t->signal->shared_mask, sig, info);
+	if (sig == SIGALRM)
+		itimer_rearm(t->signal);
 	recalc_sigpending(t);
 	return sig;
 }
@@ -365,8 +479,8 @@ void do_notify_parent_cldstop(struct task_struct *t, int code, int sig)
 		return;
 	child_info(&info, child, code, sig);
 	if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-		send_signal(SIGCHLD, &info, parent, true);
-	wake_up_parent(child);
+		send_signal_locked(SIGCHLD, &info, parent, true);
+	__wake_up_parent(child, parent);
 }
 
 bool notify_parent_of_death(struct task_struct *child, int sig)
@@ -388,7 +502,7 @@ bool notify_parent_of_death(struct task_struct *child, int sig)
 	if (sig == SIGCHLD)
 		ignored = ka->handler == SIG_IGN || (ka->flags & SA_NOCLDWAIT);
 	if (sig > 0 && !(ignored && ka->handler == SIG_IGN))
-		send_signal(sig, &info, parent, true);
+		send_signal_locked(sig, &info, parent, true);
 	return ignored;
 }
 
@@ -404,7 +518,7 @@ void do_group_exit(int code)
 	leader->group_exit_code = code;
 	for_each_thread(leader, t) {
 		if (t != current && !t->exit_state)
-			send_signal(SIGKILL, &info, t, false);
+			send_signal_locked(SIGKILL, &info, t, false);
 	}
 	tasklist_unlock(flags);
 	do_exit(code);

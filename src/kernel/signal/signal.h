@@ -110,7 +110,8 @@ struct k_sigaction {
 };
 
 struct sighand_struct {
-	u32 count;
+	u32 count; /* tasks that have it */
+	u32 pins;  /* who holds or waits for siglock by lock_task_sighand: it may not go meanwhile */
 	spinlock_t siglock;
 	struct k_sigaction action[_NSIG]; /* [k] */
 };
@@ -136,8 +137,19 @@ struct signal_struct {
 /* Roots, caches and hooks (fork, exec, exit, release). 0 or -ENOMEM. */
 int signal_init(struct kernel *k);
 
-/* Send sig to t (its process when group). May be called with IRQs on or off, not from the embedder. 0, -EINVAL, -ESRCH; queueing without memory still sets the mask. */
+/*
+ * Send sig to t (its process when group). t is current or referenced. May be called with IRQs on or off, not from the embedder, and without the tasklist
+ * lock; send_signal_locked with it. 0, -EINVAL, -ESRCH; queueing without memory still sets the mask.
+ */
 int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group);
+int send_signal_locked(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group);
+/* siglock of t, whose table exec may replace meanwhile; t is current or referenced, so it has one. */
+struct sighand_struct *lock_task_sighand(struct task_struct *t, u64 *flags);
+void unlock_task_sighand(struct sighand_struct *sh, u64 flags);
+/* exec: a table of handlers for current alone. 0 or -ENOMEM. */
+int unshare_sighand(void);
+/* One task has it no more; it goes with the last one. */
+void put_sighand(struct sighand_struct *sh);
 /* kill(2): pid > 0 process, 0 own group, -1 all but init and self, < -1 group. */
 long do_kill(s32 pid, int sig);
 long do_tgkill(s32 tgid, s32 pid, int sig);
@@ -157,6 +169,8 @@ void flush_ignored(struct task_struct *t, u64 mask);
 void flush_private(struct task_struct *t);
 /* ITIMER_REAL of a new process: not running. */
 void itimer_init(struct signal_struct *s);
+/* Its SIGALRM was taken: a periodic timer runs on. siglock held. */
+void itimer_rearm(struct signal_struct *s);
 /* si_code of SIGFPE for #MF or #XM from the status flags of cpu. */
 int fp_trap_code(const struct cpu *cpu, unsigned vector);
 /* exec: handlers to default, ignored stay ignored; alternate stack gone. */
@@ -172,7 +186,7 @@ void fpu_clear_user_state(void);
 
 /* Lay info out as the 128-byte siginfo_t of the ABI. */
 void siginfo_to_user(u8 out[128], const struct kernel_siginfo *info);
-/* SIGCHLD (unless SA_NOCLDSTOP) and waking the parent when t's process stopped (CLD_STOPPED) or continued. */
+/* SIGCHLD (unless SA_NOCLDSTOP) and waking the parent when t's process stopped (CLD_STOPPED) or continued. Tasklist lock held. */
 void do_notify_parent_cldstop(struct task_struct *t, int code, int sig);
 /* hooks.notify_parent: child died; true when its parent wants no zombie. */
 bool notify_parent_of_death(struct task_struct *child, int sig);

@@ -32,14 +32,14 @@
 SYSCALL_DEFINE4(rt_sigaction, int, sig, u64, uact, u64, uold, u64, size)
 {
 	struct k_sigaction new_action, old;
-	struct sighand_struct *sh = current->sighand;
+	struct sighand_struct *sh;
 	u64 flags;
 
 	if (size != sizeof(u64) || sig < 1 || sig > _NSIG || (uact && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
 	if (uact && copy_from_user(&new_action, uact, sizeof(new_action)))
 		return -EFAULT;
-	spin_lock_irqsave(&sh->siglock, flags);
+	sh = lock_task_sighand(current, &flags);
 	old = sh->action[sig - 1];
 	if (uact) {
 		new_action.mask &= ~SIG_UNMASKABLE;
@@ -49,7 +49,7 @@ SYSCALL_DEFINE4(rt_sigaction, int, sig, u64, uact, u64, uold, u64, size)
 			recalc_sigpending(current);
 		}
 	}
-	spin_unlock_irqrestore(&sh->siglock, flags);
+	unlock_task_sighand(sh, flags);
 	if (uold && copy_to_user(uold, &old, sizeof(old)))
 		return -EFAULT;
 	return 0;
@@ -136,6 +136,7 @@ SYSCALL_DEFINE4(rt_sigtimedwait, u64, uset, u64, uinfo, u64, uts, u64, size)
 	struct task_struct *t = current;
 	struct kernel_siginfo info;
 	u64 set, blocked = t->blocked, flags, deadline = 0;
+	struct sighand_struct *sh;
 	u8 out[128];
 	s64 ts[2];
 	int sig, timed_out = 0;
@@ -151,14 +152,14 @@ SYSCALL_DEFINE4(rt_sigtimedwait, u64, uset, u64, uinfo, u64, uts, u64, size)
 	}
 	set &= ~SIG_UNMASKABLE;
 	for (;;) {
-		spin_lock_irqsave(&t->sighand->siglock, flags);
+		sh = lock_task_sighand(t, &flags);
 		t->blocked = blocked;
 		sig = dequeue_signal(set, &info);
 		if (!sig && !timed_out) {
 			t->blocked = blocked & ~set; /* so that one of the set wakes us */
 			recalc_sigpending(t);
 		}
-		spin_unlock_irqrestore(&t->sighand->siglock, flags);
+		unlock_task_sighand(sh, flags);
 		if (sig || timed_out)
 			break;
 		set_current_state(TASK_INTERRUPTIBLE);

@@ -15,6 +15,8 @@
  * D3 Nothing is charged twice: what is pending in the CPU is folded first and is not part of the
  *    work.
  * D4 Every round does at least one cycle, so a line that stays up cannot stop the clock.
+ * D5 Which way is taken does not depend on where the embedder's limit lies: giving up the turn
+ *    would change who acts next.
  *
  * Units: cycles. Owner: the caller. Locking: none. Errors: none. Time: exactly what is asked.
  * Source: own; rejected was charging in pieces, which costs host time in proportion and, with more
@@ -45,10 +47,10 @@ static u64 stretch(u64 cycles)
 
 	if (__builtin_add_overflow(start, cycles, &end))
 		end = UINT64_MAX;
-	if (end < cpu->horizon) {
-		/* Nothing can happen before the end. */
-		cpu->now = end;
-		return cycles;
+	if (end < engine_true_horizon(cpu)) {
+		/* Nothing can happen before the end; the embedder may want to stop on the way (D5). */
+		cpu->now = min(end, cpu->horizon);
+		return cpu->now - start;
 	}
 	event_schedule(cpu->m, &w.end, EV_HOST, cpu->index, end, work_ends);
 	engine_spin(cpu);

@@ -153,12 +153,12 @@ static void __attribute__((unused)) say_status(const char *what, int st)
 }
 
 /* Run body in a child and tell how it ended. */
-#define CHILD(what, body)                                                                          \
+#define CHILD(what, ...)                                                                           \
 	do {                                                                                       \
 		int st_ = 0;                                                                       \
 		pid_t pid_ = fork();                                                               \
 		if (!pid_) {                                                                       \
-			body;                                                                      \
+			__VA_ARGS__;                                                                \
 			_exit(0);                                                                  \
 		}                                                                                  \
 		if (waitpid(pid_, &st_, 0) != pid_)                                                \
