@@ -414,6 +414,12 @@ static void poke_body(void *arg)
 	init_poke(kern());
 }
 
+/* Stopped for good: what is asked for now would never start. */
+static bool has_ended(const struct osim *o)
+{
+	return o->stopped == OSIM_STOP_EXIT || o->stopped == OSIM_STOP_PANIC;
+}
+
 static int submit(struct osim *o, struct spawn_request *r)
 {
 	struct kernel_root *top = o->k->top;
@@ -476,6 +482,8 @@ int osim_spawn(struct osim *o, const struct osim_exec *exec)
 
 	if (o->running)
 		return fail(o, -EBUSY, "osim_spawn: not while the machine runs");
+	if (has_ended(o))
+		return fail(o, -EIO, "osim_spawn: the machine has ended: %s", osim_stop_name(o->stopped));
 	if (!exec->path || !exec->path[0] || strlen(exec->path) >= PATH_BYTES)
 		return fail(o, -EINVAL, "osim_spawn: the path is empty or longer than %d bytes", PATH_BYTES);
 	argc = vector_size(exec->argv, &bytes);
@@ -505,6 +513,8 @@ int osim_spawn_native(struct osim *o, const char *name, void (*fn)(void *arg), v
 
 	if (o->running)
 		return fail(o, -EBUSY, "osim_spawn_native: not while the machine runs; osim_fork() from inside");
+	if (has_ended(o))
+		return fail(o, -EIO, "osim_spawn_native: the machine has ended: %s", osim_stop_name(o->stopped));
 	if (!fn)
 		return fail(o, -EINVAL, "osim_spawn_native: no function");
 	if (attr && ((unsigned)attr->policy > OSIM_SCHED_IDLE || (int)attr->policy == 4))

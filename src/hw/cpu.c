@@ -114,6 +114,8 @@ void cpu_long_mode(struct cpu *cpu, u64 cr3, u64 rsp, u64 rip)
 
 void cpu_set_cpl(struct cpu *cpu, u8 cpl)
 {
+	if (cpu->cpl == cpl)
+		return;
 	cpu->cpl = cpl;
 	tlb_context_changed(cpu);
 }

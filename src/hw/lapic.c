@@ -54,27 +54,32 @@ static bool enabled(const struct lapic *l)
 
 /* --- priorities --- */
 
-static int highest(const u32 v[8])
+static int highest(const u32 v[8], u8 words)
 {
-	for (int i = 7; i >= 0; i--)
-		if (v[i])
-			return i * 32 + 31 - __builtin_clz(v[i]);
-	return -1;
+	unsigned i;
+
+	if (!words)
+		return -1;
+	i = 31 - __builtin_clz(words);
+	return i * 32 + 31 - __builtin_clz(v[i]);
 }
 
-static void set_vector(u32 v[8], unsigned n)
+static void set_vector(u32 v[8], u8 *words, unsigned n)
 {
 	v[n / 32] |= 1u << (n % 32);
+	*words |= 1u << (n / 32);
 }
 
-static void clear_vector(u32 v[8], unsigned n)
+static void clear_vector(u32 v[8], u8 *words, unsigned n)
 {
 	v[n / 32] &= ~(1u << (n % 32));
+	if (!v[n / 32])
+		*words &= ~(1u << (n / 32));
 }
 
 static u32 ppr(const struct lapic *l)
 {
-	int isr = highest(l->isr);
+	int isr = highest(l->isr, l->isr_words);
 	u32 isr_class = isr < 0 ? 0 : isr & 0xf0;
 
 	return (l->tpr & 0xf0) >= isr_class ? l->tpr : isr_class;
@@ -82,7 +87,7 @@ static u32 ppr(const struct lapic *l)
 
 bool lapic_has_interrupt(const struct cpu *cpu)
 {
-	int irr = highest(cpu->lapic.irr);
+	int irr = highest(cpu->lapic.irr, cpu->lapic.irr_words);
 
 	return irr >= 0 && enabled(&cpu->lapic) && ((u32)irr & 0xf0) > (ppr(&cpu->lapic) & 0xf0);
 }
@@ -118,8 +123,8 @@ void lapic_raise(struct cpu *cpu, unsigned vector, u64 at)
 	}
 	if (!enabled(l))
 		return;
-	set_vector(l->irr, vector);
-	clear_vector(l->tmr, vector);
+	set_vector(l->irr, &l->irr_words, vector);
+	l->tmr[vector / 32] &= ~(1u << (vector % 32));
 	lapic_update(cpu, at);
 }
 
@@ -132,19 +137,20 @@ int lapic_ack(struct cpu *cpu)
 		lapic_update(cpu, cpu->now);
 		return -1;
 	}
-	vector = highest(l->irr);
-	clear_vector(l->irr, vector);
-	set_vector(l->isr, vector);
+	vector = highest(l->irr, l->irr_words);
+	clear_vector(l->irr, &l->irr_words, vector);
+	set_vector(l->isr, &l->isr_words, vector);
 	lapic_update(cpu, cpu->now);
 	return vector;
 }
 
 static void eoi(struct cpu *cpu)
 {
-	int isr = highest(cpu->lapic.isr);
+	struct lapic *l = &cpu->lapic;
+	int isr = highest(l->isr, l->isr_words);
 
 	if (isr >= 0)
-		clear_vector(cpu->lapic.isr, isr);
+		clear_vector(l->isr, &l->isr_words, isr);
 	lapic_update(cpu, cpu->now);
 }
 

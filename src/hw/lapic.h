@@ -41,6 +41,7 @@ struct lapic {
 	u32 tpr, spiv, ldr, dfr, esr, esr_pending, icr, icr2, tdcr;
 	u32 lvt[6]; /* timer, thermal, perf, lint0, lint1, error */
 	u32 irr[8], isr[8], tmr[8];
+	u8 irr_words, isr_words; /* bit i: word i is not 0 */
 	u32 tmict;
 	u64 timer_start;    /* cycles when the count was loaded */
 	u64 tsc_deadline;

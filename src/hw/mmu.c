@@ -85,11 +85,12 @@ static bool permitted(const struct cpu *cpu, bool writable, bool user_page, bool
 
 /* --- the walk --- */
 
-static u64 read_entry(struct machine *m, u64 pa)
+/* The 8 bytes at pa, which is a multiple of 8 and so in RAM altogether or not at all. */
+static force_inline u64 read_entry(struct machine *m, u64 pa)
 {
 	u64 v;
 
-	if (!phys_is_ram(m, pa, sizeof(v)))
+	if (unlikely(pa >= m->ram_low_end) && (pa < RAM_HIGH_BASE || pa >= m->phys_end))
 		return ~0ull;
 	memcpy(&v, phys_to_host(m, pa), sizeof(v));
 	return v;
@@ -109,21 +110,24 @@ static void set_entry_bits(struct machine *m, u64 pa, u64 bits)
 	memcpy(phys_to_host(m, pa), &v, sizeof(v));
 }
 
-/* level 3 is the PML4E. */
-static u64 reserved_bits(const struct cpu *cpu, unsigned level, bool leaf)
+/* Reserved in every entry. */
+static u64 reserved_always(const struct cpu *cpu)
 {
-	const struct cost_profile *p = cpu->m->cost;
-	u64 r = PTE_ADDR & ~((1ull << p->maxphyaddr) - 1);
+	u64 r = PTE_ADDR & ~((1ull << cpu->m->cost->maxphyaddr) - 1);
 
-	if (!(cpu->efer & EFER_NXE))
-		r |= PTE_NX;
+	return cpu->efer & EFER_NXE ? r : r | PTE_NX;
+}
+
+/* And in an entry of this level; 3 is the PML4E. */
+static force_inline u64 reserved_at(const struct cpu *cpu, unsigned level, bool leaf)
+{
 	if (level == 3)
-		r |= PTE_PS | (p->vendor[0] == 'A' ? PTE_G : 0);
+		return PTE_PS | (cpu->m->cost->vendor[0] == 'A' ? PTE_G : 0);
 	if (leaf && level == 1)
-		r |= 0x1fe000;
+		return 0x1fe000;
 	if (leaf && level == 2)
-		r |= 0x3fffe000;
-	return r;
+		return 0x3fffe000;
+	return 0;
 }
 
 bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool set_ad,
@@ -131,7 +135,7 @@ bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool s
 {
 	struct machine *m = cpu->m;
 	u64 table = cpu->cr3 & PTE_ADDR & ((1ull << m->cost->maxphyaddr) - 1);
-	u64 used[4], entry = 0;
+	u64 used[4], was[4], entry = 0, reserved = reserved_always(cpu);
 	unsigned level = 4, shift = 48;
 	bool leaf = false;
 
@@ -140,13 +144,13 @@ bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool s
 		level--;
 		shift -= 9;
 		used[level] = table + ((va >> shift) & 0x1ff) * 8;
-		entry = read_entry(m, used[level]);
+		entry = was[level] = read_entry(m, used[level]);
 		w->steps++;
 		/* WALK 2/10 -> not present: back to cpu_deliver, hw/entry.c */
 		if (!(entry & PTE_P))
 			return page_fault(cpu, va, access, user, 0, f);
 		leaf = level == 0 || (level < 3 && (entry & PTE_PS));
-		if (entry & reserved_bits(cpu, level, leaf))
+		if (unlikely(entry & (reserved | reserved_at(cpu, level, leaf))))
 			return page_fault(cpu, va, access, user, PF_P | PF_RSVD, f);
 		w->writable &= (entry & PTE_W) != 0;
 		w->user &= (entry & PTE_U) != 0;
@@ -161,9 +165,12 @@ bool mmu_walk(struct cpu *cpu, u64 va, enum tlb_access access, bool user, bool s
 	w->global = (entry & PTE_G) && (cpu->cr4 & CR4_PGE);
 	w->dirty = (entry & PTE_D) || access == TLB_WRITE;
 	if (set_ad)
-		for (unsigned l = 4; l-- > level;)
-			set_entry_bits(m, used[l],
-				       PTE_A | (l == level && access == TLB_WRITE ? PTE_D : 0));
+		for (unsigned l = 4; l-- > level;) {
+			u64 bits = PTE_A | (l == level && access == TLB_WRITE ? PTE_D : 0);
+
+			if (unlikely(~was[l] & bits))
+				set_entry_bits(m, used[l], bits);
+		}
 	return true;
 }
 
@@ -246,24 +253,27 @@ static void *not_ram(struct fault *f)
 	return NULL;
 }
 
-void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user,
-		    u64 *pa, struct fault *f)
+/* The index's answer for an access within a page, NULL when it has none. */
+static force_inline u8 *index_hit(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access,
+				  bool user)
+{
+	const struct tlb_slot *s = &cpu->tlb.slot[access][tlb_slot_index(va)];
+
+	if (unlikely(s->tag != (((va + len - 1) & PAGE_MASK) | cpu->tlb.ctx)) ||
+	    unlikely(!index_applies(cpu, user)))
+		return NULL;
+	*s->stamp = cpu->icount + cpu->insn_index;
+	return (u8 *)(uintptr_t)(va + s->addend);
+}
+
+static __noinline void *translate_slow(struct cpu *cpu, u64 va, unsigned len,
+				       enum tlb_access access, bool user, u64 *pa, struct fault *f)
 {
 	struct machine *m = cpu->m;
-	struct tlb *t = &cpu->tlb;
-	struct tlb_slot *s = &t->slot[access][tlb_slot_index(va)];
-	bool indexed = index_applies(cpu, user);
-	u64 stamp = cpu->icount + cpu->insn_index;
 	struct tlb_entry *e;
 	u8 *host;
 	u64 pfn;
 
-	if (likely(s->tag == (((va + len - 1) & PAGE_MASK) | t->ctx) && indexed)) {
-		*s->stamp = stamp;
-		host = (u8 *)(uintptr_t)(va + s->addend);
-		*pa = host - m->ram;
-		return host;
-	}
 	if (unlikely(!(cpu->cr0 & CR0_PG))) {
 		*pa = va & 0xffffffff;
 		if (!phys_is_ram(m, *pa, len))
@@ -276,7 +286,7 @@ void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access acces
 		general_protection(f);
 		return NULL;
 	}
-	e = tlb_get(cpu, va, access, user, stamp, f);
+	e = tlb_get(cpu, va, access, user, cpu->icount + cpu->insn_index, f);
 	if (!e)
 		return NULL;
 	*pa = e->pa | (va & ((1ull << e->page_shift) - 1));
@@ -286,9 +296,20 @@ void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access acces
 	if (access == TLB_WRITE && unlikely(m->frame_flags[pfn] & FRAME_HAS_CODE))
 		exec_invalidate_frame(m, pfn);
 	host = m->ram + (pfn << PAGE_SHIFT);
-	if (indexed)
-		tlb_index(t, access, va, e, host);
+	if (index_applies(cpu, user))
+		tlb_index(&cpu->tlb, access, va, e, host);
 	return host + (va & (PAGE_SIZE - 1));
+}
+
+void *mmu_translate(struct cpu *cpu, u64 va, unsigned len, enum tlb_access access, bool user,
+		    u64 *pa, struct fault *f)
+{
+	u8 *host = index_hit(cpu, va, len, access, user);
+
+	if (unlikely(!host))
+		return translate_slow(cpu, va, len, access, user, pa, f);
+	*pa = host - cpu->m->ram;
+	return host;
 }
 
 /* --- accesses --- */
@@ -353,7 +374,17 @@ static int translate_pieces(struct cpu *cpu, u64 va, unsigned len, enum tlb_acce
 	return n;
 }
 
-bool mmu_read(struct cpu *cpu, u64 va, void *buf, unsigned len, bool user, struct fault *f)
+/* Most are of 8 bytes: those need no call. */
+static force_inline void copy(void *to, const void *from, unsigned len)
+{
+	if (likely(len == 8))
+		memcpy(to, from, 8);
+	else
+		memcpy(to, from, len);
+}
+
+static __noinline bool read_slow(struct cpu *cpu, u64 va, void *buf, unsigned len, bool user,
+				 struct fault *f)
 {
 	struct piece p[2];
 	u8 *to = buf;
@@ -368,7 +399,18 @@ bool mmu_read(struct cpu *cpu, u64 va, void *buf, unsigned len, bool user, struc
 	return n >= 0;
 }
 
-bool mmu_write(struct cpu *cpu, u64 va, const void *buf, unsigned len, bool user, struct fault *f)
+bool mmu_read(struct cpu *cpu, u64 va, void *buf, unsigned len, bool user, struct fault *f)
+{
+	const u8 *host = index_hit(cpu, va, len, TLB_READ, user);
+
+	if (unlikely(!host))
+		return read_slow(cpu, va, buf, len, user, f);
+	copy(buf, host, len);
+	return true;
+}
+
+static __noinline bool write_slow(struct cpu *cpu, u64 va, const void *buf, unsigned len, bool user,
+				  struct fault *f)
 {
 	struct piece p[2];
 	const u8 *from = buf;
@@ -381,6 +423,16 @@ bool mmu_write(struct cpu *cpu, u64 va, const void *buf, unsigned len, bool user
 			mmio_copy_out(cpu, p[i].pa, from, p[i].len);
 	}
 	return n >= 0;
+}
+
+bool mmu_write(struct cpu *cpu, u64 va, const void *buf, unsigned len, bool user, struct fault *f)
+{
+	u8 *host = index_hit(cpu, va, len, TLB_WRITE, user);
+
+	if (unlikely(!host))
+		return write_slow(cpu, va, buf, len, user, f);
+	copy(host, buf, len);
+	return true;
 }
 
 bool mmu_probe_write(struct cpu *cpu, u64 va, unsigned len, bool user, struct fault *f)

@@ -25,14 +25,19 @@
  *	T5 flushing a PCID or everything is O(1): it raises the floor of `gen` under which entries
  *	   count as dropped;
  *	T6 replacement takes a free way (stamp 0), else the smallest stamp, else the lowest way: a
- *	   function of the instruction history only.
+ *	   function of the instruction history only;
+ *	T7 the stamps of one array's entries only grow until the entry goes, so a wide set keeps
+ *	   its ways in the order of the stamps it last saw: hits write nothing there, and the first
+ *	   way whose stamp is still the one seen is the oldest. Ways that were hit since move to
+ *	   where they belong when the search meets them; after ORDER_STEPS of that it compares all.
  *
  * Losing a slot has no modelled effect: the slow path finds the L1 entry, does the same stamp
  * store, and fills the slot again. So the index may be any size, and may forget at any time.
  *
  * Units: vpn in 4 KiB pages; stamps in instructions. Owner: the CPU. Locking: none. Errors: none
  * after tlb_init.
- * Time: none; mmu.c adds the costs. Lookups and single drops are O(1) by hash, a fill is O(ways).
+ * Time: none; mmu.c adds the costs. Lookups and single drops are O(1) by hash; a fill is O(1) while
+ * a way is free or the order serves, O(ways) at worst.
  * Source: Intel SDM 3A 4.10; AMD APM 2 5.5; the shapes are the profiles', cost.c.
  */
 #include "hw/tlb.h"
@@ -44,24 +49,104 @@
 #include "lib/errno.h"
 
 #define NR_SIZES 3u
+#define WAY_BITS 7u
+#define WIDE_WAYS 32u  /* from here on a set has a tlb_order */
+#define ORDER_STEPS 16 /* a search for the oldest way looks at so many, then at all */
+#define LIST_END TLB_MAX_L1
+_Static_assert(TLB_MAX_L1 <= 1u << WAY_BITS, "a way is a number of WAY_BITS");
 static const u8 page_shifts[NR_SIZES] = { 12, 21, 30 };
 
+/* --- the order of a wide set's ways (T7) --- */
+
+static void order_unlink(struct tlb_order *o, u32 way)
+{
+	o->next[o->prev[way]] = o->next[way];
+	o->prev[o->next[way]] = o->prev[way];
+}
+
+static void order_link(struct tlb_order *o, u32 way, u32 behind)
+{
+	o->prev[way] = behind;
+	o->next[way] = o->next[behind];
+	o->prev[o->next[way]] = way;
+	o->next[behind] = way;
+}
+
+/* The way behind which one with this stamp belongs. *steps: what the search may cost, and did. */
+static u32 order_place(const struct tlb_order *o, u32 way, u64 stamp, int *steps)
+{
+	u32 p = o->prev[LIST_END];
+
+	while (p != LIST_END && (o->seen[p] > stamp || (o->seen[p] == stamp && p > way))) {
+		if (--*steps < 0)
+			break;
+		p = o->prev[p];
+	}
+	return p;
+}
+
+static bool order_is_free(const struct tlb_order *o, u32 way)
+{
+	return o->free[way / 64] >> (way % 64) & 1;
+}
+
+static void order_freed(struct tlb_order *o, u32 way)
+{
+	if (order_is_free(o, way))
+		return;
+	order_unlink(o, way);
+	o->free[way / 64] |= 1ull << (way % 64);
+}
+
+static void order_used(struct tlb_order *o, u32 way, u64 stamp)
+{
+	int steps = LIST_END;
+
+	if (order_is_free(o, way)) {
+		if (!stamp)
+			return;
+		o->free[way / 64] &= ~(1ull << (way % 64));
+	} else {
+		order_unlink(o, way);
+	}
+	o->seen[way] = stamp;
+	order_link(o, way, order_place(o, way, stamp, &steps));
+}
+
 /* --- arrays --- */
+
+static struct tlb_order *order_create(struct arena *a, u32 ways)
+{
+	struct tlb_order *o = arena_carve(a, sizeof(*o), 64);
+
+	if (!o)
+		return NULL;
+	for (u32 w = 0; w < ways; w++)
+		o->free[w / 64] |= 1ull << (w % 64);
+	o->next[LIST_END] = o->prev[LIST_END] = LIST_END;
+	return o;
+}
 
 static int array_init(struct arena *a, struct tlb_array *t, u32 sets, u32 ways, u8 slots_exec)
 {
 	u32 n = sets * ways, buckets = 64;
 
-	while (buckets < n)
+	while (buckets < 2 * n)
 		buckets *= 2;
 	*t = (struct tlb_array){
 		.sets = sets, .ways = ways, .hash_mask = buckets - 1, .slots_exec = slots_exec
 	};
 	t->e = arena_carve(a, (u64)n * sizeof(*t->e), 64);
 	t->stamp = arena_carve(a, (u64)n * sizeof(*t->stamp), 64);
+	t->valid = arena_carve(a, (u64)sets * sizeof(*t->valid), 64);
 	t->swept = arena_carve(a, (u64)sets * sizeof(*t->swept), 64);
 	t->head = arena_carve(a, (u64)buckets * sizeof(*t->head), 64);
-	return t->e && t->stamp && t->swept && t->head ? 0 : -ENOMEM;
+	if (sets == 1 && ways >= WIDE_WAYS)
+		t->order = order_create(a, ways);
+	return t->e && t->stamp && t->valid && t->swept && t->head &&
+			       (t->order || sets > 1 || ways < WIDE_WAYS) ?
+		       0 :
+		       -ENOMEM;
 }
 
 int tlb_init(struct cpu *cpu)
@@ -100,16 +185,25 @@ static u16 *chain(const struct tlb_array *a, u64 vpn, unsigned shift)
 	return &a->head[(page ^ page >> 9 ^ page >> 18 ^ shift) & a->hash_mask];
 }
 
+static u32 set_of(const struct tlb_array *a, const struct tlb_entry *e)
+{
+	return (e->vpn >> (e->page_shift - PAGE_SHIFT)) & (a->sets - 1);
+}
+
 static void unlink_entry(struct tlb_array *a, struct tlb_entry *e)
 {
 	u16 me = (u16)(e - a->e) + 1;
+	u32 set = set_of(a, e), way = me - 1u - set * a->ways;
 	u16 *link = chain(a, e->vpn, e->page_shift);
 
 	while (*link != me)
 		link = &a->e[*link - 1].next;
 	*link = e->next;
 	e->valid = false;
+	a->valid[set][way / 64] &= ~(1ull << (way % 64));
 	*e->stamp = 0;
+	if (a->order)
+		order_freed(a->order, way);
 }
 
 /* --- slots --- */
@@ -149,32 +243,36 @@ static void drop_entry(struct tlb *t, struct tlb_array *a, struct tlb_entry *e)
  * non-global: the one an index slot would name (T1), since a new entry is only ever made where none
  * served.
  */
+static force_inline struct tlb_entry *lookup_size(const struct tlb *t, const struct tlb_array *a,
+						  u64 vpn, u16 pcid, unsigned shift)
+{
+	u64 first = vpn >> (shift - PAGE_SHIFT) << (shift - PAGE_SHIFT);
+	struct tlb_entry *best = NULL;
+
+	for (u16 i = *chain(a, first, shift); i; i = a->e[i - 1].next) {
+		struct tlb_entry *e = &a->e[i - 1];
+
+		if (e->vpn != first || e->page_shift != shift || (!e->global && e->pcid != pcid) ||
+		    !entry_live(t, e))
+			continue;
+		if (!best || !e->global)
+			best = e;
+	}
+	return best;
+}
+
 static struct tlb_entry *array_lookup(const struct cpu *cpu, const struct tlb_array *a, u64 va)
 {
 	const struct tlb *t = &cpu->tlb;
 	u16 pcid = current_pcid(cpu);
 	u64 vpn = va >> PAGE_SHIFT;
+	struct tlb_entry *e = lookup_size(t, a, vpn, pcid, 12);
 
-	for (unsigned k = 0; k < NR_SIZES; k++) {
-		unsigned shift = page_shifts[k];
-		u64 first = vpn >> (shift - PAGE_SHIFT) << (shift - PAGE_SHIFT);
-		struct tlb_entry *best = NULL;
-
-		if (!(t->sizes_seen >> k & 1))
-			continue;
-		for (u16 i = *chain(a, first, shift); i; i = a->e[i - 1].next) {
-			struct tlb_entry *e = &a->e[i - 1];
-
-			if (e->vpn != first || e->page_shift != shift ||
-			    (!e->global && e->pcid != pcid) || !entry_live(t, e))
-				continue;
-			if (!best || !e->global)
-				best = e;
-		}
-		if (best)
-			return best;
-	}
-	return NULL;
+	if (!e && (t->sizes_seen & 2))
+		e = lookup_size(t, a, vpn, pcid, 21);
+	if (!e && unlikely(t->sizes_seen & 4))
+		e = lookup_size(t, a, vpn, pcid, 30);
+	return e;
 }
 
 /* Clear away what flushes dropped, so that a free way is one with stamp 0. Once a set and flush. */
@@ -185,17 +283,81 @@ static void sweep(struct tlb *t, struct tlb_array *a, u32 set)
 	if (likely(a->swept[set] == t->gen))
 		return;
 	a->swept[set] = t->gen;
-	for (u32 w = 0; w < a->ways; w++)
-		if (e[w].valid && !entry_live(t, &e[w]))
-			drop_entry(t, a, &e[w]);
+	for (u32 k = 0; k < 2; k++)
+		for (u64 v = a->valid[set][k]; v; v &= v - 1) {
+			u32 way = k * 64 + __builtin_ctzll(v);
+
+			if (!entry_live(t, &e[way]))
+				drop_entry(t, a, &e[way]);
+		}
+}
+
+/*
+ * The way lies below the stamp in one number, so that the least number is the answer, ties
+ * included; four chains of minima, so that the host compares four at a time.
+ */
+static u32 oldest_way(const u64 *stamp, u32 ways)
+{
+	u64 least[4] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	u32 w = 0;
+
+	for (; w + 4 <= ways; w += 4)
+		for (u32 k = 0; k < 4; k++)
+			least[k] = min(least[k], stamp[w + k] << WAY_BITS | (w + k));
+	for (; w < ways; w++)
+		least[0] = min(least[0], stamp[w] << WAY_BITS | w);
+	least[0] = min(min(least[0], least[1]), min(least[2], least[3]));
+	return least[0] & ((1u << WAY_BITS) - 1);
+}
+
+static u32 ordered_oldest_way(struct tlb_order *o, const u64 *stamp, u32 ways)
+{
+	int steps = ORDER_STEPS;
+	u32 way;
+
+	for (u32 k = 0; k < 2; k++)
+		for (u64 w = o->free[k]; w; w &= w - 1) {
+			way = k * 64 + __builtin_ctzll(w);
+			if (!stamp[way])
+				return way;
+			order_used(o, way, stamp[way]);
+		}
+	for (;;) {
+		u32 behind;
+
+		way = o->next[LIST_END];
+		if (stamp[way] == o->seen[way])
+			return way;
+		behind = order_place(o, way, stamp[way], &steps);
+		if (--steps < 0)
+			return oldest_way(stamp, ways);
+		o->seen[way] = stamp[way];
+		if (behind == way)
+			continue;
+		order_unlink(o, way);
+		order_link(o, way, behind);
+	}
+}
+
+/* T6. */
+static u32 victim(const struct tlb_array *a, u32 set)
+{
+	for (u32 k = 0; k * 64 < a->ways && likely(!a->zeros); k++) {
+		u32 n = min(a->ways - k * 64, 64u);
+		u64 free = ~a->valid[set][k] & (~0ull >> (64 - n));
+
+		if (free)
+			return k * 64 + __builtin_ctzll(free);
+	}
+	return a->order ? ordered_oldest_way(a->order, a->stamp, a->ways) :
+			  oldest_way(a->stamp + set * a->ways, a->ways);
 }
 
 static struct tlb_entry *array_fill(struct cpu *cpu, struct tlb_array *a, const struct tlb_entry *n,
 				    u64 stamp)
 {
 	struct tlb *t = &cpu->tlb;
-	u32 set = (n->vpn >> (n->page_shift - PAGE_SHIFT)) & (a->sets - 1);
-	u32 way = 0, base = set * a->ways;
+	u32 set = set_of(a, n), base = set * a->ways, way;
 	u16 *head = chain(a, n->vpn, n->page_shift);
 	struct tlb_entry *e = NULL;
 
@@ -207,18 +369,20 @@ static struct tlb_entry *array_fill(struct cpu *cpu, struct tlb_array *a, const 
 		    (o->global || n->global || o->pcid == n->pcid))
 			e = o;
 	}
-	if (!e) { /* T6 */
-		for (u32 w = 1; w < a->ways; w++)
-			way = a->stamp[base + w] < a->stamp[base + way] ? w : way;
-		e = &a->e[base + way];
-	}
+	if (!e)
+		e = &a->e[base + victim(a, set)];
 	if (e->valid)
 		drop_entry(t, a, e);
 	*e = *n;
+	way = e - a->e - base;
 	e->valid = true;
+	a->valid[set][way / 64] |= 1ull << (way % 64);
 	e->gen = t->gen;
 	e->stamp = &a->stamp[e - a->e];
 	*e->stamp = stamp;
+	a->zeros |= stamp == 0;
+	if (a->order)
+		order_used(a->order, way, stamp);
 	e->next = *head;
 	*head = (u16)(e - a->e) + 1;
 	t->sizes_seen |= n->page_shift == 12 ? 1 : n->page_shift == 21 ? 2 : 4;

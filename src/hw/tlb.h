@@ -23,6 +23,8 @@
 #include "hw/machine.h"
 #include "lib/types.h"
 
+#define TLB_MAX_L1 128u
+
 enum tlb_access { TLB_READ = 0, TLB_WRITE = 1, TLB_EXEC = 2 };
 
 struct tlb_entry {
@@ -45,10 +47,24 @@ struct tlb_entry {
 struct tlb_array {
 	struct tlb_entry *e; /* sets * ways, set by set */
 	u64 *stamp;	     /* the same shape; 0: a free way */
+	u64 (*valid)[2];     /* per set: the ways that are, a bit each */
 	u64 *swept;	     /* per set: tlb->gen when its dropped entries were last cleared away */
 	u16 *head;	     /* 1 + index of the first entry of a chain, 0 = none */
 	u32 sets, ways, hash_mask;
+	bool zeros;	     /* an entry was made with stamp 0: a free way is not the only one */
 	u8 slots_exec;	     /* which slots name its entries: 0 read and write, 1 exec, 2 none */
+	struct tlb_order *order; /* of one wide set; NULL: ways are few enough to compare all */
+};
+
+/*
+ * The ways of a fully associative array in the order of what their stamps were when last looked at. Stamps only
+ * grow, so the first whose stamp is still that is the oldest of all.
+ */
+struct tlb_order {
+	u64 free[2];		 /* ways that may have stamp 0, which are not in the list; a bit each */
+	u64 seen[TLB_MAX_L1];	 /* what the stamp was */
+	u8 next[TLB_MAX_L1 + 1]; /* the list's ends are next and prev of TLB_MAX_L1 */
+	u8 prev[TLB_MAX_L1 + 1];
 };
 
 struct tlb_slot {
@@ -59,7 +75,6 @@ struct tlb_slot {
 };
 
 #define TLB_SLOTS 256u
-#define TLB_MAX_L1 128u
 #define TLB_CTX_MASK 0xfffull
 #define TLB_CTX_CACHE 32u
 

@@ -37,6 +37,8 @@
  */
 #include "ipc/pipe.h"
 
+#include "ipc/futex.h"
+
 #include "kernel/trace/tracepoints.h"
 #include "lib/bitmap.h"
 #include "lib/string.h"
@@ -54,7 +56,13 @@
 
 struct ipc_root {
 	struct vfsmount *pipe_mnt;
+	struct list_head futex[FUTEX_BUCKETS];
 };
+
+struct list_head *futex_buckets(void)
+{
+	return kern()->ipc->futex;
+}
 
 static const struct file_operations pipefifo_fops;
 
@@ -669,7 +677,7 @@ int ipc_init(struct kernel *k)
 	}
 	root->pipe_mnt = mnt;
 	vfs()->fifo_fops = &pipefifo_fops;
-	return 0;
+	return futex_init(k, root->futex);
 }
 
 void ipc_exit(struct kernel *k)

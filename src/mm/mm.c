@@ -256,6 +256,8 @@ static void mm_unfork(struct task_struct *child)
 static void mm_exit(struct task_struct *task)
 {
 	BUG_ON(task != current);
+	if (task->mm && kern()->hooks.mm_release)
+		kern()->hooks.mm_release(task);
 	if (task->mm)
 		exit_mm();
 }

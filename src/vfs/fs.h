@@ -19,7 +19,6 @@
 #include "lib/list.h"
 #include "lib/types.h"
 #include "lib/xarray.h"
-#include "sched/wait.h"
 #include "vfs/dcache.h"
 #include "vfs/iov_iter.h"
 #include "vfs/poll.h"

@@ -37,15 +37,23 @@ def find_compiler(tmp):
 
 
 def build(cc, src, exe):
-    cmd = [cc, "-std=gnu11", "-O1", "-static", "-w", "-o", exe, src, "-lm"]
+    cmd = [cc, "-std=gnu11", "-O1", "-static", "-w", "-pthread", "-o", exe, src, "-lm"]
     p = subprocess.run(cmd, capture_output=True, text=True)
     if p.returncode:
         raise SystemExit(f"{' '.join(cmd)}\n{p.stderr}")
 
 
+def plain_start():
+    """Nothing of how this script was started (nice, nohup) may show on the native side."""
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for s in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(s, signal.SIG_DFL)
+
+
 def result(argv, cwd=None):
     p = subprocess.Popen(argv, cwd=cwd, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         start_new_session=True, preexec_fn=lambda: os.setpriority(os.PRIO_PROCESS, 0, 0))
+                         start_new_session=True, preexec_fn=plain_start)
     try:
         out, err = p.communicate(timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -400,6 +400,9 @@ static void bad_arguments_are_errors_with_a_text(void **state)
 	assert_int_equal(osim_add_file(a.o, "/prog", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)), 0);
 	assert_true(osim_spawn(a.o, &exec) >= 0); /* no argv, no envp */
 	assert_int_equal(osim_run(a.o, UINT64_MAX), OSIM_STOP_EXIT);
+	assert_int_equal(osim_spawn(a.o, &exec), -5); /* EIO: it has ended */
+	assert_int_equal(osim_spawn_native(a.o, "x", compute_1ms, NULL, NULL), -5);
+	assert_int_equal(osim_run(a.o, UINT64_MAX), OSIM_STOP_EXIT);
 	api_destroy(&a);
 }
 

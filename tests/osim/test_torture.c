@@ -658,11 +658,17 @@ static uint64_t run(const struct setup *s)
 	ended = osim_time_ns(a.o);
 	before.nth = 0;
 	call(&a, s, arm, &before);
-	if (osim_spawn_native(a.o, "reaper", reaper, NULL, &strong) < 0)
-		complain(&a, s, "spawn");
-	stop = osim_run(a.o, osim_time_ns(a.o) + UINT64_C(4000000000));
-	if (stop != OSIM_STOP_DEADLOCK)
-		complain(&a, s, osim_stop_name(stop));
+	for (int tries = 0; tries < 20; tries++) { /* they may kill the reaper, too, before it has them */
+		if (osim_spawn_native(a.o, "reaper", reaper, NULL, &strong) < 0)
+			complain(&a, s, "spawn");
+		stop = osim_run(a.o, osim_time_ns(a.o) + UINT64_C(400000000));
+		if (stop == OSIM_STOP_DEADLOCK && nr_processes(kernel_of(a.o)) == 1)
+			break;
+		if (stop != OSIM_STOP_LIMIT && stop != OSIM_STOP_DEADLOCK && stop != OSIM_STOP_INPUT)
+			complain(&a, s, osim_stop_name(stop));
+	}
+	if (nr_processes(kernel_of(a.o)) != 1)
+		complain(&a, s, "somebody can not be killed");
 	settle(&a, s);
 	call(&a, s, take_stats, &after);
 	if (!alloc_stats_same(&before.stats, &after.stats, leak, sizeof(leak)))
@@ -699,13 +705,13 @@ static void run_seeds(bool failing, uint64_t few)
 static void random_programs_leave_the_machine_whole(void **state)
 {
 	(void)state;
-	run_seeds(false, 8);
+	run_seeds(false, 5);
 }
 
 static void random_programs_without_memory_leave_the_machine_whole(void **state)
 {
 	(void)state;
-	run_seeds(true, 8);
+	run_seeds(true, 5);
 }
 
 int main(void)

@@ -11,7 +11,7 @@
  *
  *	0x401000 block A  cmp; jne 0x401080        link[0] = 0x401080? no: jne is "not E", so
  *	                                           link[1] = 0x401080 (E false), link[0] = 0x401008
- *	page changes: link[].entry = &target->cross, which compares one exec tag and the frame
+ *	page changes: link[].entry = &target->cross.insn, which compares one exec tag and the frame
  *
  *	J1 A link within a page needs no translation: the block that follows it was entered through
  *	   one, nothing dropped it since (slow accesses check, system instructions leave), and the
@@ -250,10 +250,10 @@ MEM_HANDLER(call_rel)
 {
 	u64 sp = cpu->r[RSP] - 8;
 
-	STORE_STACK(u64, sp, i->block->link[1].rip);
+	STORE_STACK(u64, sp, i->block->way[1]);
 	cpu->r[RSP] = sp;
 	if (STOPPED)
-		return leave_to(cpu, i, i->block->link[0].rip);
+		return leave_to(cpu, i, i->block->way[0]);
 	CHAIN(i->block, 0);
 }
 
@@ -336,7 +336,7 @@ MEM_HANDLER(call_reg)
 
 	if (unlikely(j->key != (rip ^ cpu->exec->mode_key)) && !is_canonical(rip))
 		return bad_target(cpu, i);
-	STORE_STACK(u64, sp, i->block->link[1].rip);
+	STORE_STACK(u64, sp, i->block->way[1]);
 	cpu->r[RSP] = sp;
 	if (cold && likely(j->key == (rip ^ cpu->exec->mode_key)))
 		CHAIN_JUMP(i->block, j);
@@ -352,7 +352,7 @@ MEM_HANDLER(call_mem)
 	j = JUMP_SLOT(rip);
 	if (unlikely(j->key != (rip ^ cpu->exec->mode_key)) && !is_canonical(rip))
 		return bad_target(cpu, i);
-	STORE_STACK(u64, sp, block_of(cpu, i)->link[1].rip);
+	STORE_STACK(u64, sp, block_of(cpu, i)->way[1]);
 	cpu->r[RSP] = sp;
 	if (cold && likely(j->key == (rip ^ cpu->exec->mode_key)))
 		CHAIN_JUMP(OWN_BLOCK, j);
@@ -379,34 +379,23 @@ MEM_HANDLER(ret_near)
 
 /* --- entry of a block from another page --- */
 
-static force_inline bool fetch_hits(struct cpu *cpu, u64 va, u64 pa)
-{
-	const struct tlb_slot *s = &cpu->tlb.slot[TLB_EXEC][tlb_slot_index(va)];
-
-	if (s->tag != ((va & PAGE_MASK) | cpu->tlb.ctx) ||
-	    va + s->addend != (u64)(uintptr_t)cpu->m->ram + pa)
-		return false;
-	*s->stamp = cpu->icount + 1;
-	return true;
-}
-
 HANDLER(cross_entry)
 {
-	const struct exec_block *b = i->block;
+	const union exec_cross *c = (const union exec_cross *)i;
 
-	if (likely(fetch_hits(cpu, b->rip, b->pa)))
-		GOTO_INSN(&b->insn[0]);
-	cpu->rip = b->rip;
+	if (likely(fetch_hits(cpu, c->rip, c->addend)))
+		GOTO_INSN(container_of(c, struct exec_block, cross)->insn);
+	cpu->rip = c->rip;
 	return NULL;
 }
 
 HANDLER(cross_entry2)
 {
-	const struct exec_block *b = i->block;
+	const union exec_cross *c = (const union exec_cross *)i;
 
-	if (likely(fetch_hits(cpu, b->rip, b->pa) &&
-		   fetch_hits(cpu, (b->rip & PAGE_MASK) + PAGE_SIZE, b->pa2)))
-		GOTO_INSN(&b->insn[0]);
-	cpu->rip = b->rip;
+	if (likely(fetch_hits(cpu, c->rip, c->addend) &&
+		   fetch_hits(cpu, (c->rip & PAGE_MASK) + PAGE_SIZE, c->addend2)))
+		GOTO_INSN(container_of(c, struct exec_block, cross)->insn);
+	cpu->rip = c->rip;
 	return NULL;
 }

@@ -113,7 +113,7 @@ void exec_flush(struct machine *m)
 struct exec_block *exec_block_alloc(struct exec_cache *c, unsigned n)
 {
 	struct exec_block *b;
-	u64 bytes = ALIGN_UP(sizeof(*b) + (u64)n * sizeof(struct insn), 64);
+	u64 bytes = ALIGN_UP(offsetof(struct exec_block, insn) + (u64)n * sizeof(struct insn), 64);
 
 	if (c->used_bytes + bytes > c->pool_bytes)
 		exec_flush(c->m);

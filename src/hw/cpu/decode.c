@@ -9,7 +9,7 @@
  *	0x401000: 48 83 c0 01   add $1, %rax        insn[0] add_ri64  dst RAX, imm 1          idx 1,
  *	cyc 0, off 0 0x401004: 64 8b 04 25.. mov %fs:40, %eax    insn[1] load32    base FSBASE, disp
  *	40     idx 2, cyc 1, off 4 0x40100c: 39 d8         cmp %ebx, %eax      insn[2] cmp_rr32
- *	fused with insn[3]        idx 3, cyc 2, off 12 0x40100e: 75 f0         jne 0x401000       
+ *	fused with insn[3]        idx 3, cyc 2, off 12 0x40100e: 75 f0         jne 0x401000
  *	insn[3] jcc_z     link[0] 0x401010, link[1] 0x401000
  *	                                            insn[4] sentinel: idx 5, cyc 4, off 16
  *
@@ -27,6 +27,9 @@
  *	   cyc and off with the one it serves.
  *	D5 Without BMI1 and LZCNT in CPUID, F3 0F BC and F3 0F BD are BSF and BSR, as on hardware
  *	   without them; CET's and MPX's encodings are NOPs.
+ *	D6 In a row of PUSHes (POPs) of registers each handler does itself and the rest of the row
+ *	   at once, or itself alone; an instruction of a row may be entered by a step or a slow
+ *	   access like any other.
  *
  * Units:   bits in operand sizes, bytes in lengths.
  * Owner:   blocks belong to the cache.
@@ -156,8 +159,8 @@ void decode_unimplemented(struct decode *d)
 /* What is after a page, a gate or the canonical hole must be looked up on its own. */
 static void link_to(struct exec_block *b, unsigned way, u64 rip)
 {
-	b->link[way].rip = rip;
-	b->link[way].same_page = ((rip ^ b->rip) & PAGE_MASK) == 0;
+	b->way[way] = rip;
+	b->same_page[way] = ((rip ^ b->rip) & PAGE_MASK) == 0;
 }
 
 static void undefined(struct decode *d, ZyanStatus status)
@@ -196,6 +199,29 @@ static bool decode_one(struct decode *d, const u8 *code, u64 avail)
 	return true;
 }
 
+static u64 next_page(u64 rip)
+{
+	return (rip & PAGE_MASK) + PAGE_SIZE;
+}
+
+/*
+ * PUSHes and POPs of registers in a row become one, each of them together with those behind it, so
+ * that any of them can be done alone. RSP itself is not of a row.
+ */
+static void join_runs(struct exec_block *b, const struct insn *end)
+{
+	unsigned pushes = 0, pops = 0;
+
+	for (struct insn *i = &b->insn[end - b->insn]; i-- > b->insn;) {
+		pushes = i->fn == push_r && i->src != RSP ? pushes + 1 : 0;
+		pops = i->fn == pop_r && i->dst != RSP ? pops + 1 : 0;
+		if (pushes > 1)
+			i->fn = push_run_fn[min(pushes, MAX_RUN)];
+		if (pops > 1)
+			i->fn = pop_run_fn[min(pops, MAX_RUN)];
+	}
+}
+
 /* Totals into the sentinel, places into all, and the links. */
 static void finish(struct decode *d, unsigned n, u32 cyc)
 {
@@ -209,6 +235,7 @@ static void finish(struct decode *d, unsigned n, u32 cyc)
 			      .off = (u16)(d->rip - b->rip) };
 	for (i = b->insn; i <= end; i++)
 		i->pos = (u8)(i - b->insn);
+	join_runs(b, end);
 	if (!d->end)
 		d->way0 = d->rip;
 	link_to(b, 0, d->way0);
@@ -216,8 +243,13 @@ static void finish(struct decode *d, unsigned n, u32 cyc)
 	b->ninsns = (u16)n;
 	b->cycles = cyc;
 	b->limit = cyc;
-	b->cross = (struct insn){ .fn = b->straddle ? cross_entry2 : cross_entry, .block = b };
-	b->bytes = (u32)ALIGN_UP(sizeof(*b) + (u64)(end + 1 - b->insn) * sizeof(struct insn), 64);
+	b->cross.fn = b->straddle ? cross_entry2 : cross_entry;
+	b->cross.rip = b->rip;
+	b->cross.addend = (u64)(uintptr_t)d->m->ram + b->pa - b->rip;
+	b->cross.addend2 = (u64)(uintptr_t)d->m->ram + b->pa2 - next_page(b->rip);
+	b->bytes = (u32)ALIGN_UP(offsetof(struct exec_block, insn) +
+					 (u64)(end + 1 - b->insn) * sizeof(struct insn),
+				 64);
 }
 
 struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *second, u64 pa2,

@@ -183,6 +183,17 @@ static force_inline void *tlb_hit(struct cpu *cpu, const struct insn *i, u64 va,
 
 /* --- ends of blocks --- */
 
+/* Does the fetch at va hit the exec index and lead where the block behind it was decoded from? */
+static force_inline bool fetch_hits(struct cpu *cpu, u64 va, u64 addend)
+{
+	const struct tlb_slot *s = &cpu->tlb.slot[TLB_EXEC][tlb_slot_index(va)];
+
+	if (s->tag != ((va & PAGE_MASK) | cpu->tlb.ctx) || s->addend != addend)
+		return false;
+	*s->stamp = cpu->icount + 1;
+	return true;
+}
+
 /* Block b is done: account for it and go on at link `way`. */
 #define CHAIN(b, way)                                                                              \
 	do {                                                                                       \
@@ -194,7 +205,7 @@ static force_inline void *tlb_hit(struct cpu *cpu, const struct insn *i, u64 va,
 		cpu->now = _now;                                                                   \
 		if (likely(_now + _l->to->limit <= cpu->horizon))                                  \
 			GOTO_INSN(_l->entry);                                                      \
-		return chain_miss(cpu, _l);                                                        \
+		return chain_miss(cpu, _b, way);                                                   \
 	} while (0)
 
 /* Block b is done: account for it and go on at rip, which j, its slot in the jump table, names. */
@@ -207,8 +218,12 @@ static force_inline void *tlb_hit(struct cpu *cpu, const struct insn *i, u64 va,
                                                                                                    \
 		cpu->icount += _b->ninsns;                                                         \
 		cpu->now = _now;                                                                   \
-		if (likely(_now + _to->limit <= cpu->horizon))                                     \
-			GOTO_INSN(&_to->cross);                                                    \
+		if (likely(_now + _to->limit <= cpu->horizon)) {                                   \
+			if (likely(_to->cross.fn == cross_entry &&                                 \
+				   fetch_hits(cpu, _to->cross.rip, _to->cross.addend)))            \
+				GOTO_INSN(_to->insn);                                              \
+			GOTO_INSN(&_to->cross.insn);                                               \
+		}                                                                                  \
 		cpu->rip = _to->rip;                                                               \
 		return NULL;                                                                       \
 	} while (0)

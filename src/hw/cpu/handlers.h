@@ -63,6 +63,9 @@ insn_fn movzx8_16, movzx8_32, movzx16_32, movsx8_16, movsx8_32, movsx8_64, movsx
 	movsx32_64;
 insn_fn movzx8_16m, movzx8_32m, movzx16_32m, movsx8_16m, movsx8_32m, movsx8_64m, movsx16_32m,
 	movsx16_64m, movsx32_64m;
+/* PUSHes and POPs of registers in a row, by how many: 2 to MAX_RUN. */
+#define MAX_RUN 6u
+extern insn_fn *const push_run_fn[MAX_RUN + 1], *const pop_run_fn[MAX_RUN + 1];
 insn_fn push_r, push_i, push_m, pop_r, pop_m, push_r16, pop_r16, push_i16, push_m16, pop_m16, leave,
 	leave16, enter;
 /* [1]: memory */

@@ -69,26 +69,43 @@ _Static_assert(sizeof(struct insn) == 32, "two a cache line");
  */
 struct exec_link {
 	struct exec_block *to;
-	const struct insn *entry; /* to->insn, or &to->cross when the page changes */
-	u64 rip;
-	bool same_page; /* as the block it leaves */
+	const struct insn *entry; /* to->insn, or &to->cross.insn when the page changes */
 };
 
+/* The entry of a block that first checks the fetch's translation. */
+union exec_cross {
+	struct insn insn;
+	struct {
+		insn_fn *fn;
+		u64 addend;  /* what the exec slot of rip must hold */
+		u64 rip;     /* the block's */
+		u64 addend2; /* and the next page's slot, when the block straddles */
+	};
+};
+
+/*
+ * Running a block touches the second host cache line of this and what follows it, not the first.
+ */
 struct exec_block {
-	u64 limit;  /* cycles, or EXEC_DEAD when its code was overwritten */
-	u32 cycles; /* of the whole block */
-	u16 ninsns;
-	u16 mode;      /* EXEC_MODE_* it was decoded under */
-	u32 bytes;     /* of the pool */
-	bool straddle; /* its only instruction lies in two pages */
-	struct exec_link link[2];
 	u64 rip; /* linear address of the first byte */
 	u64 pa;	 /* its physical address */
 	u64 pa2; /* physical base of the second page when it straddles */
 	struct exec_block *hash_next, *frame_next[2];
-	struct insn cross; /* entry that first checks the fetch's translation */
+	u32 bytes;				/* of the pool */
+	bool straddle;				/* its only instruction lies in two pages */
+	bool same_page[2];			/* where each link leads */
+	u64 limit __attribute__((aligned(64))); /* cycles, or EXEC_DEAD when overwritten */
+	u32 cycles;				/* of the whole block */
+	u16 ninsns;
+	u16 mode; /* EXEC_MODE_* it was decoded under */
+	struct exec_link link[2];
+	u64 way[2]; /* the links' addresses */
+	union exec_cross cross;
 	struct insn insn[];
 };
+_Static_assert(sizeof(struct exec_block) == 192 && offsetof(struct exec_block, limit) == 64 &&
+		       offsetof(struct exec_block, cross) == 128,
+	       "lines of 64 bytes");
 
 /* What the decoder's choice of handlers depends on, besides the bytes. */
 #define EXEC_MODE_SUPER 1u  /* CPL 0 */
@@ -112,8 +129,9 @@ struct exec_cpu {
 	struct exec_block *stub_block;
 	struct exec_link
 		*link; /* the link that was followed and led nowhere, to be patched; else NULL */
-	u8 *rmw;       /* where the slow read-modify-write works */
-	u64 rmw_va;    /* and must be written back to, when rmw_len is not 0 */
+	bool link_same_page;
+	u8 *rmw;    /* where the slow read-modify-write works */
+	u64 rmw_va; /* and must be written back to, when rmw_len is not 0 */
 	u32 rmw_len;
 	u16 mode;
 	u8 event;	/* enum exec_event */
@@ -206,8 +224,8 @@ struct exec_block *block_of(struct cpu *cpu, const struct insn *i);
 void sync_begin(struct cpu *cpu, const struct insn *i);
 /* Back to the block's base. Folds pending_cost. Returns i or the stub. */
 const struct insn *sync_end(struct cpu *cpu, const struct insn *i);
-/* Chain missed: leave to l->rip and have the link patched. */
-const struct insn *chain_miss(struct cpu *cpu, struct exec_link *l);
+/* Link `way` of b led nowhere: leave to its address and have it patched. */
+const struct insn *chain_miss(struct cpu *cpu, struct exec_block *b, unsigned way);
 const struct insn *exit_stub(struct cpu *cpu, const struct insn *i);
 
 /* Is there a native gate at va? */

@@ -231,6 +231,32 @@ MEM_HANDLER(push_r)
 	NEXT;
 }
 
+/*
+ * N pushes in a row, i[0] to i[N - 1], when one slot of the index holds all they write: the stamp is
+ * the last one's, which is what N stamps would leave. Otherwise the first alone.
+ */
+#define PUSH_RUN(N)                                                                                \
+	static HANDLER(push_run##N)                                                                \
+	{                                                                                          \
+		u64 sp = cpu->r[RSP] - 8 * N;                                                      \
+		mem_u64 *p = tlb_hit(cpu, i + N - 1, sp, 8 * N, TLB_WRITE);                        \
+                                                                                                   \
+		if (unlikely(!p))                                                                  \
+			return push_r(cpu, i);                                                     \
+		for (unsigned k = 0; k < N; k++)                                                   \
+			p[N - 1 - k] = cpu->r[i[k].src];                                           \
+		cpu->r[RSP] = sp;                                                                  \
+		GOTO_INSN(i + N);                                                                  \
+	}
+PUSH_RUN(2)
+PUSH_RUN(3)
+PUSH_RUN(4)
+PUSH_RUN(5)
+PUSH_RUN(6)
+insn_fn *const push_run_fn[MAX_RUN + 1] = {
+	[2] = push_run2, push_run3, push_run4, push_run5, push_run6,
+};
+
 MEM_HANDLER(push_r16)
 {
 	u64 sp = cpu->r[RSP] - 2;
@@ -288,6 +314,29 @@ MEM_HANDLER(pop_r)
 	cpu->r[i->dst] = v;
 	NEXT;
 }
+
+/* As PUSH_RUN. */
+#define POP_RUN(N)                                                                                 \
+	static HANDLER(pop_run##N)                                                                 \
+	{                                                                                          \
+		u64 sp = cpu->r[RSP];                                                              \
+		const mem_u64 *p = tlb_hit(cpu, i + N - 1, sp, 8 * N, TLB_READ);                   \
+                                                                                                   \
+		if (unlikely(!p))                                                                  \
+			return pop_r(cpu, i);                                                      \
+		for (unsigned k = 0; k < N; k++)                                                   \
+			cpu->r[i[k].dst] = p[k];                                                   \
+		cpu->r[RSP] = sp + 8 * N;                                                          \
+		GOTO_INSN(i + N);                                                                  \
+	}
+POP_RUN(2)
+POP_RUN(3)
+POP_RUN(4)
+POP_RUN(5)
+POP_RUN(6)
+insn_fn *const pop_run_fn[MAX_RUN + 1] = {
+	[2] = pop_run2, pop_run3, pop_run4, pop_run5, pop_run6,
+};
 
 MEM_HANDLER(pop_r16)
 {

@@ -68,7 +68,7 @@ static void set_mode(struct exec_cpu *x, u32 mode)
 static void remember(struct exec_cpu *x, struct exec_block *b)
 {
 	if (x->link) {
-		x->link->entry = x->link->same_page && !b->straddle ? &b->insn[0] : &b->cross;
+		x->link->entry = x->link_same_page && !b->straddle ? &b->insn[0] : &b->cross.insn;
 		x->link->to = b;
 	} else if (x->jump_miss) {
 		struct jump_slot *j = &x->jump[(b->rip ^ (b->rip >> 10)) & (JUMP_SLOTS - 1)];

@@ -109,10 +109,11 @@ const struct insn *leave_to(struct cpu *cpu, const struct insn *i, u64 rip)
 	return NULL;
 }
 
-const struct insn *chain_miss(struct cpu *cpu, struct exec_link *l)
+const struct insn *chain_miss(struct cpu *cpu, struct exec_block *b, unsigned way)
 {
-	cpu->rip = l->rip;
-	cpu->exec->link = l;
+	cpu->rip = b->way[way];
+	cpu->exec->link = &b->link[way];
+	cpu->exec->link_same_page = b->same_page[way];
 	return NULL;
 }
 

@@ -18,6 +18,7 @@
  * Source:  clock_gettime(2), clock_nanosleep(2), setitimer(2), times(2).
  */
 
+#include "ipc/futex.h"
 #include "kernel/entry/syscall.h"
 #include "kernel/signal/signal.h"
 #include "kernel/time/hrtimer.h"
@@ -208,6 +209,44 @@ SYSCALL_DEFINE4(clock_nanosleep, int, clock, int, flags, u64, uts, u64, urem)
 		return 0;
 	ret = (int)hrtimer_nanosleep(ktime_get() + (ns - now), HRTIMER_MODE_ABS, NULL);
 	return ret ? -ERESTARTNOHAND : 0;
+}
+
+/* The wait's end as monotonic ns: relative for FUTEX_WAIT, absolute on either clock for FUTEX_WAIT_BITSET. */
+static long futex_end(u32 op, u64 uts, u64 *end)
+{
+	u64 now = op & FUTEX_CLOCK_REALTIME ? ktime_get_real() : ktime_get();
+	int ret = get_ts(uts, end);
+
+	if (ret)
+		return ret;
+	if ((op & 127) == FUTEX_WAIT)
+		*end = min(*end, (u64)INT64_MAX - ktime_get()) + ktime_get();
+	else if (op & FUTEX_CLOCK_REALTIME)
+		*end = *end > now ? min(*end - now, (u64)INT64_MAX - ktime_get()) + ktime_get() : ktime_get();
+	return 0;
+}
+
+SYSCALL_DEFINE6(futex, u64, uaddr, u32, op, u32, val, u64, uts, u64, uaddr2, u32, val3)
+{
+	u32 cmd = op & 127, bitset = cmd == FUTEX_WAIT || cmd == FUTEX_WAKE ? ~0u : val3;
+	bool private = op & FUTEX_PRIVATE_FLAG;
+	u64 end;
+	long ret;
+
+	switch (cmd) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+		ret = uts ? futex_end(op, uts, &end) : 0;
+		return ret ? ret : futex_wait(uaddr, private, val, uts ? &end : NULL, bitset);
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET:
+		return futex_wake(uaddr, private, (int)val, bitset);
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE: /* the place of the timeout holds a count */
+		return futex_requeue(uaddr, uaddr2, private, (int)val, (int)uts, cmd == FUTEX_CMP_REQUEUE ? &val3 : NULL);
+	default:
+		return -ENOSYS;
+	}
 }
 
 /* --- ITIMER_REAL --- */

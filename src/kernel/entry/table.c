@@ -151,6 +151,7 @@ long sys_lremovexattr(struct pt_regs *regs);
 long sys_fremovexattr(struct pt_regs *regs);
 long sys_tkill(struct pt_regs *regs);
 long sys_time(struct pt_regs *regs);
+long sys_futex(struct pt_regs *regs);
 long sys_sched_setaffinity(struct pt_regs *regs);
 long sys_sched_getaffinity(struct pt_regs *regs);
 long sys_getdents64(struct pt_regs *regs);
@@ -323,6 +324,7 @@ static const struct syscall_entry table[NR_SYSCALLS] = {
 	[199] = { "fremovexattr", sys_fremovexattr, "fs" },
 	[200] = { "tkill", sys_tkill, "dS" },
 	[201] = { "time", sys_time, "p" },
+	[202] = { "futex", sys_futex, "pxupxu" },
 	[203] = { "sched_setaffinity", sys_sched_setaffinity, "dup" },
 	[204] = { "sched_getaffinity", sys_sched_getaffinity, "dup" },
 	[217] = { "getdents64", sys_getdents64, "fpu" },

@@ -64,6 +64,8 @@ struct kernel_hooks {
 	void (*reparented)(struct task_struct *child, struct task_struct *old_parent);
 	/* sched -> mm: store tid at a user address of current (CLONE_*_SETTID). 0 or -EFAULT. */
 	int (*put_user_tid)(u64 uaddr, s32 tid);
+	/* mm -> ipc: t (current) is about to let go of its address space at exit. May be NULL. */
+	void (*mm_release)(struct task_struct *t);
 	/* alloc -> mm: reclaim a little; returns pages freed. OOM: 0 and kill somebody or fail. */
 	u64 (*direct_reclaim)(unsigned order, u32 gfp);
 	/* console -> embedder: bytes written to line 0 (stdout), 1 (stderr), 2 (kernel log). */
