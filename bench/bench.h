@@ -5,12 +5,14 @@
 /*
  * Clocks, medians and the peer process that the benchmarks of whole paths share.
  *
- * cpu_ns() is CPU time of this process, kernel included, so what else a host does hardly enters a figure of something that one CPU does
- * alone. wall_ns() is for what two CPUs do together; those figures want an idle host.
+ * cpu_ns() is CPU time of this process, kernel included, so what else a host does hardly enters a
+ * figure of something that one CPU does alone. wall_ns() is for what two CPUs do together; those
+ * figures want an idle host.
  *
- * A peer runs in a process of its own, started before the first machine exists: its address space is as small as an ordinary program's, so
- * its fork is not charged with the copying of a machine's page tables. peer_ask() has it run one measurement now, between two of
- * the machine's, and returns what that measured.
+ * A peer runs in a process of its own, started before the first machine exists: its address space
+ * is as small as an ordinary program's, so its fork is not charged with the copying of a machine's
+ * page tables. peer_ask() has it run one measurement now, between two of the machine's, and returns
+ * what that measured.
  */
 
 #include <stdint.h>

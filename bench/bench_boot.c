@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of an idle machine: create (which boots) and destroy, in host microseconds, for several sizes of RAM.
+ * The life of an idle machine: create (which boots) and destroy, in host microseconds, for several
+ * sizes of RAM.
  *
  *	bench_boot [rounds]
  *
- * The peer is fork + execve + exit + wait of /bin/true on the host. Nothing that a host does is a boot; this is the nearest: the
- * smallest unit of isolation that a test harness would otherwise make for each case, with an address space built, a program begun in
- * it, and everything given back. The last row also starts a native task, runs it to its end and stops.
+ * The peer is fork + execve + exit + wait of /bin/true on the host. Nothing that a host does is a
+ * boot; this is the nearest: the smallest unit of isolation that a test harness would otherwise
+ * make for each case, with an address space built, a program begun in it, and everything given
+ * back. The last row also starts a native task, runs it to its end and stops.
  *
- * Each figure is the median of `rounds` (default 21); a round goes through all rows and the peer in turn. "osim" and "host" are CPU time
- * of this process and its children, kernel included.
+ * Each figure is the median of `rounds` (default 21); a round goes through all rows and the peer in
+ * turn. "osim" and "host" are CPU time of this process and its children, kernel included.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -20,8 +22,9 @@ static const struct row {
 	uint64_t mib;
 	bool run;
 } rows[] = {
-	{ 1, 16, false }, { 1, 64, false }, { 1, 1024, false }, { 1, 8192, false },
-	{ 2, 16, false }, { 2, 64, false }, { 2, 1024, false }, { 2, 8192, false }, { 1, 64, true },
+	{ 1, 16, false },   { 1, 64, false },	{ 1, 1024, false },
+	{ 1, 8192, false }, { 2, 16, false },	{ 2, 64, false },
+	{ 2, 1024, false }, { 2, 8192, false }, { 1, 64, true },
 };
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -101,12 +104,14 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < NR_ROWS; i++) {
 		char text[64];
 
-		snprintf(text, sizeof(text), "%u CPU%s, %5lu MiB%s", rows[i].cpus, rows[i].cpus > 1 ? "s" : " ",
-			 (unsigned long)rows[i].mib, rows[i].run ? ", one task run" : "");
-		printf("%-36s %10.1f %10.1f %10.1f %10.1f\n", text, median(&life[i].create), median(&life[i].run),
-		       median(&life[i].destroy), median(&life[i].all));
+		snprintf(text, sizeof(text), "%u CPU%s, %5lu MiB%s", rows[i].cpus,
+			 rows[i].cpus > 1 ? "s" : " ", (unsigned long)rows[i].mib,
+			 rows[i].run ? ", one task run" : "");
+		printf("%-36s %10.1f %10.1f %10.1f %10.1f\n", text, median(&life[i].create),
+		       median(&life[i].run), median(&life[i].destroy), median(&life[i].all));
 	}
-	printf("%-36s %10s %10s %10s %10.1f\n", "host: fork + exec + wait /bin/true", "", "", "", median(&theirs));
+	printf("%-36s %10s %10s %10s %10.1f\n", "host: fork + exec + wait /bin/true", "", "", "",
+	       median(&theirs));
 	peer_stop(&peer);
 	return 0;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls, pipes, faults and fork of native tasks in host nanoseconds, beside the host kernel doing the same.
+ * System calls, pipes, faults and fork of native tasks in host nanoseconds, beside the host kernel
+ * doing the same.
  *
  *	bench_syscall [rounds [name]]
  *
- * One round measures one thing in a new machine (64 MiB, zen4 costs, digest on as always) and then the same thing in the peer process
- * (bench.h); each figure is the median of `rounds` (default 11). "osim" and "host" are nanoseconds of this host; "simulated" is
- * what the machine's own clock says the operation took, in cycles of its CPU, and does not depend on this host. With a name only that
+ * One round measures one thing in a new machine (64 MiB, zen4 costs, digest on as always) and then
+ * the same thing in the peer process (bench.h); each figure is the median of `rounds` (default 11).
+ * "osim" and "host" are nanoseconds of this host; "simulated" is what the machine's own clock says
+ * the operation took, in cycles of its CPU, and does not depend on this host. With a name only that
  * row is run, and without its peer: for profilers.
  *
- * All but the last pipe row are CPU time, of all processes that take part; the row with two CPUs is elapsed time.
+ * All but the last pipe row are CPU time, of all processes that take part; the row with two CPUs is
+ * elapsed time.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -158,7 +161,8 @@ static void task_ping_pong_2(void *arg)
 
 static uint64_t map_pages(uint64_t len)
 {
-	return (uint64_t)osim_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return (uint64_t)osim_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 static void touch(uint64_t at, uint64_t len)
 {
@@ -179,7 +183,9 @@ static void task_fault(void *arg)
 	touch(at, PAGES * 4096);
 	*r = end(m, false, PAGES);
 }
-/* Frames nobody used before: each also costs the fault by which the host backs the machine's RAM. */
+/*
+ * Frames nobody used before: each also costs the fault by which the host backs the machine's RAM.
+ */
 static void task_first_fault(void *arg)
 {
 	struct result *r = arg;
@@ -212,7 +218,10 @@ static void task_fork(void *arg)
 	*r = end(m, false, FORKS);
 }
 
-/* --- the host doing the same. By number where the C library's function has the name of one of the kernel's --- */
+/*
+ * --- the host doing the same. By number where the C library's function has the name of one of the
+ * kernel's ---
+ */
 
 static void pin(unsigned cpu)
 {
@@ -364,8 +373,8 @@ static const struct row {
 	{ "fork", "fork + exit + wait, 1 MiB touched", task_fork, 1 },
 };
 static peer_fn *const peers[] = {
-	host_getppid, host_read_1,	host_read_4096, host_write_1, host_write_4096,
-	host_ping_pong, host_ping_pong_2, host_fault,	host_fault,   host_fork,
+	host_getppid,	host_read_1,	  host_read_4096, host_write_1, host_write_4096,
+	host_ping_pong, host_ping_pong_2, host_fault,	  host_fault,	host_fork,
 };
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -398,7 +407,8 @@ int main(int argc, char **argv)
 	struct peer peer = peer_start(peers);
 
 	rounds = rounds < 1 ? 1 : rounds > MAX_ROUNDS ? MAX_ROUNDS : rounds;
-	printf("%-36s %10s %10s %10s   %s\n", "ns an operation", "osim", "host", "host/osim", "simulated cycles");
+	printf("%-36s %10s %10s %10s   %s\n", "ns an operation", "osim", "host", "host/osim",
+	       "simulated cycles");
 	for (unsigned char i = 0; i < NR_ROWS; i++) {
 		struct samples ours = { .n = 0 }, theirs = { .n = 0 };
 		double cycles = 0;
@@ -413,8 +423,8 @@ int main(int argc, char **argv)
 			if (argc <= 2)
 				sample(&theirs, peer_ask(&peer, i));
 		}
-		printf("%-36s %10.1f %10.1f %10.2f   %.0f\n", rows[i].text, median(&ours), median(&theirs),
-		       median(&theirs) / median(&ours), cycles);
+		printf("%-36s %10.1f %10.1f %10.2f   %.0f\n", rows[i].text, median(&ours),
+		       median(&theirs), median(&theirs) / median(&ours), cycles);
 		fflush(stdout);
 	}
 	peer_stop(&peer);

@@ -5,7 +5,8 @@
  *
  *	gcc -O2 -ffreestanding -fno-stack-protector -fcf-protection=none
  *	-fno-asynchronous-unwind-tables -fpic -nostdlib -static -Wl,--build-id=none \
- *		-Wl,-T,bench/mips_guest.ld -o mips.elf bench/mips_guest.c && objcopy -O binary -j .text mips.elf mips.bin
+ *		-Wl,-T,bench/mips_guest.ld -o mips.elf bench/mips_guest.c && objcopy -O binary -j
+ *		.text mips.elf mips.bin
  *
  * with gcc 12.2. The first bytes are: a jump to the start, and at offset 8 which loop, at 16 how
  * often, at 24 the distance to run().

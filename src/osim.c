@@ -2,8 +2,9 @@
 /*
  * The public API: one handle, plain C types, errors with a text.
  *
- * Called by embedders from their own stacks, and by native programs from the machine's; calls boot, the engine and the floors' figures. It
- * must not hold state of its own beyond struct osim, which lies in the machine's arena.
+ * Called by embedders from their own stacks, and by native programs from the machine's; calls boot,
+ * the engine and the floors' figures. It must not hold state of its own beyond struct osim, which
+ * lies in the machine's arena.
  *
  *	embedder's stack                          machine stacks
  *	osim_create  -> machine_create            kernel_boot (machine_call on CPU 0)
@@ -13,7 +14,8 @@
  *	osim_destroy -> machine_destroy: the arena is unmapped, nothing else exists
  *
  *	A1 a call that fails leaves the machine as it was and a text in last_error.
- *	A2 calls of the embedder's side are refused (-EBUSY) from inside the machine, and the other way round.
+ *	A2 calls of the embedder's side are refused (-EBUSY) from inside the machine, and the other
+ *	   way round.
  *	A3 every byte the embedder passes in is copied before the call returns.
  *
  * Units:   ns outside, cycles inside.
@@ -65,22 +67,27 @@ struct osim {
 	void *trace_arg;
 	osim_strace_fn *strace;
 	void *strace_arg;
-	bool running;	  /* the embedder is in a call that runs the machine */
+	bool running; /* the embedder is in a call that runs the machine */
 	bool ran;
 	bool input_closed;
 	bool in_callback; /* and the machine in one of the embedder's callbacks */
-	const struct task_stats *stats_at; /* the record osim_task_stats gave last, number stats_index */
+	/* the record osim_task_stats gave last, number stats_index */
+	const struct task_stats *stats_at;
 	unsigned stats_index;
 	enum osim_stop stopped;
 };
 
-_Static_assert((int)OSIM_STOP_EXIT == STOP_EXIT && (int)OSIM_STOP_LIMIT == STOP_LIMIT && (int)OSIM_STOP_DEADLOCK == STOP_DEADLOCK &&
-		       (int)OSIM_STOP_PANIC == STOP_PANIC && (int)OSIM_STOP_ERROR == STOP_ERROR && (int)OSIM_STOP_REQUEST == STOP_REQUEST,
+_Static_assert((int)OSIM_STOP_EXIT == STOP_EXIT && (int)OSIM_STOP_LIMIT == STOP_LIMIT &&
+		       (int)OSIM_STOP_DEADLOCK == STOP_DEADLOCK &&
+		       (int)OSIM_STOP_PANIC == STOP_PANIC && (int)OSIM_STOP_ERROR == STOP_ERROR &&
+		       (int)OSIM_STOP_REQUEST == STOP_REQUEST,
 	       "the public numbers are the engine's");
-_Static_assert(sizeof(struct osim_record) == sizeof(struct trace_record), "the public record is the record");
+_Static_assert(sizeof(struct osim_record) == sizeof(struct trace_record),
+	       "the public record is the record");
 _Static_assert(OSIM_SCRATCH_BYTES == NATIVE_SCRATCH_BYTES, "one size");
 
-static int fail(struct osim *o, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int fail(struct osim *o, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static int fail(struct osim *o, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -91,7 +98,8 @@ static int fail(struct osim *o, int err, const char *fmt, ...)
 	return err;
 }
 
-static int create_failed(const struct osim_config *cfg, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int create_failed(const struct osim_config *cfg, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static int create_failed(const struct osim_config *cfg, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -122,16 +130,20 @@ void osim_config_init(struct osim_config *cfg)
 static int check_config(const struct osim_config *cfg)
 {
 	if (!cfg->cpus || cfg->cpus > MACHINE_MAX_CPUS)
-		return create_failed(cfg, -EINVAL, "cpus: %u is not in 1..%u", cfg->cpus, MACHINE_MAX_CPUS);
+		return create_failed(cfg, -EINVAL, "cpus: %u is not in 1..%u", cfg->cpus,
+				     MACHINE_MAX_CPUS);
 	if (cfg->ram_bytes < (16ull << 20) || cfg->ram_bytes % PAGE_SIZE)
-		return create_failed(cfg, -EINVAL, "ram: %llu bytes is less than 16M or no multiple of 4K",
+		return create_failed(cfg, -EINVAL,
+				     "ram: %llu bytes is less than 16M or no multiple of 4K",
 				     (unsigned long long)cfg->ram_bytes);
 	if (!cfg->costs || !cost_profile(cfg->costs))
-		return create_failed(cfg, -EINVAL, "costs: no profile \"%s\" (zero, zen4, skylake)", cfg->costs ? cfg->costs : "");
+		return create_failed(cfg, -EINVAL, "costs: no profile \"%s\" (zero, zen4, skylake)",
+				     cfg->costs ? cfg->costs : "");
 	if (cfg->hz != 100 && cfg->hz != 250 && cfg->hz != 1000)
 		return create_failed(cfg, -EINVAL, "hz: %u is not 100, 250 or 1000", cfg->hz);
 	if (cfg->quantum_ns > 1000000)
-		return create_failed(cfg, -EINVAL, "quantum: %llu ns is more than 1 ms", (unsigned long long)cfg->quantum_ns);
+		return create_failed(cfg, -EINVAL, "quantum: %llu ns is more than 1 ms",
+				     (unsigned long long)cfg->quantum_ns);
 	return 0;
 }
 
@@ -176,7 +188,8 @@ int osim_create(const struct osim_config *cfg, struct osim **out)
 	};
 	ret = machine_create(&mc, &m);
 	if (ret)
-		return create_failed(cfg, ret, "machine: %s (%u CPUs, %llu MiB of RAM)", errno_text(-ret), cfg->cpus,
+		return create_failed(cfg, ret, "machine: %s (%u CPUs, %llu MiB of RAM)",
+				     errno_text(-ret), cfg->cpus,
 				     (unsigned long long)(cfg->ram_bytes >> 20));
 	o = arena_carve(&m->arena, sizeof(*o), 64);
 	if (!o) {
@@ -185,7 +198,8 @@ int osim_create(const struct osim_config *cfg, struct osim **out)
 	}
 	ret = kernel_boot(m, &kp, &step);
 	if (ret) {
-		create_failed(cfg, ret, "boot: %s: %s", step, ret == -EIO ? m->panic_text : errno_text(-ret));
+		create_failed(cfg, ret, "boot: %s: %s", step,
+			      ret == -EIO ? m->panic_text : errno_text(-ret));
 		machine_destroy(m);
 		return ret;
 	}
@@ -238,9 +252,11 @@ enum osim_stop osim_run(struct osim *o, uint64_t until_ns)
 		o->m->stopped = STOP_NONE; /* more input or another program can still arrive */
 		if (console_has_waiting_reader(o->k)) {
 			o->stopped = OSIM_STOP_INPUT;
-			fail(o, 0, "a task waits for console input: osim_console_input() or osim_console_close()");
+			fail(o, 0,
+			     "a task waits for console input: osim_console_input() or osim_console_close()");
 		} else {
-			fail(o, 0, "deadlock: nothing can ever run again; osim_report() lists the tasks");
+			fail(o, 0,
+			     "deadlock: nothing can ever run again; osim_report() lists the tasks");
 		}
 	}
 	return o->stopped;
@@ -253,7 +269,8 @@ void osim_request_stop(struct osim *o)
 
 const char *osim_stop_name(enum osim_stop stop)
 {
-	static const char *const name[] = { "none", "exit", "limit", "deadlock", "panic", "error", "request", "input" };
+	static const char *const name[] = { "none",  "exit",  "limit",	 "deadlock",
+					    "panic", "error", "request", "input" };
 
 	return (unsigned)stop < sizeof(name) / sizeof(name[0]) ? name[stop] : "error";
 }
@@ -289,7 +306,10 @@ struct file_call {
 	int ret;
 };
 
-/* machine_call's stack has no task: lend it CPU 0's idle task, which boot gave root's credentials and the root directory. */
+/*
+ * machine_call's stack has no task: lend it CPU 0's idle task, which boot gave root's credentials
+ * and the root directory.
+ */
 static void as_boot_task(void)
 {
 	stack_here()->task = idle_task(kern(), 0);
@@ -333,7 +353,10 @@ static void add_cpio_body(void *arg)
 #define SAFE_STEP_CYCLES 1000u
 #define SAFE_STEPS 100000
 
-/* May a call be run on CPU 0 now? Not while it stands in a critical section of the kernel, whose locks the call may want. */
+/*
+ * May a call be run on CPU 0 now? Not while it stands in a critical section of the kernel, whose
+ * locks the call may want.
+ */
 static bool at_safe_point(struct osim *o)
 {
 	const struct cpu *c = o->m->cpu[0];
@@ -365,22 +388,34 @@ static int call_in(struct osim *o, void (*fn)(void *), void *arg)
 	return ret ? fail(o, ret, "%s", errno_text(-ret)) : 0;
 }
 
-int osim_add_file(struct osim *o, const char *path, uint32_t mode, uint32_t uid, uint32_t gid, int64_t mtime_s, const void *data,
-		  size_t len_bytes)
+int osim_add_file(struct osim *o, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+		  int64_t mtime_s, const void *data, size_t len_bytes)
 {
 	struct file_call c = {
 		.o = o,
-		.e = { .path = path, .mode = mode, .uid = uid, .gid = gid, .mtime = mtime_s, .data = data, .len = len_bytes },
+		.e = { .path = path,
+		       .mode = mode,
+		       .uid = uid,
+		       .gid = gid,
+		       .mtime = mtime_s,
+		       .data = data,
+		       .len = len_bytes },
 	};
 	u32 type = mode & 0170000;
 	int ret;
 
 	if (!path || path[0] != '/' || strlen(path) >= PATH_BYTES)
-		return fail(o, -EINVAL, "osim_add_file: the path must be absolute and shorter than %d bytes", PATH_BYTES);
-	if (type != 0100000 && type != 0040000 && type != 0120000 && type != 0020000 && type != 0060000 && type != 0010000)
-		return fail(o, -EINVAL, "osim_add_file: %s: mode %o names no type a file can have here", path, mode);
+		return fail(o, -EINVAL,
+			    "osim_add_file: the path must be absolute and shorter than %d bytes",
+			    PATH_BYTES);
+	if (type != 0100000 && type != 0040000 && type != 0120000 && type != 0020000 &&
+	    type != 0060000 && type != 0010000)
+		return fail(o, -EINVAL,
+			    "osim_add_file: %s: mode %o names no type a file can have here", path,
+			    mode);
 	if (len_bytes && !data && (type == 0100000 || type == 0120000))
-		return fail(o, -EINVAL, "osim_add_file: %s: %zu bytes, but no data", path, len_bytes);
+		return fail(o, -EINVAL, "osim_add_file: %s: %zu bytes, but no data", path,
+			    len_bytes);
 	if (type == 0020000 || type == 0060000) {
 		c.e.rdev = (u32)(len_bytes >> 8 & 0xfff) << 20 | (u32)(len_bytes & 0xff);
 		c.e.data = NULL;
@@ -402,7 +437,9 @@ int osim_add_cpio(struct osim *o, const void *data, size_t len_bytes)
 	ret = call_in(o, add_cpio_body, &c);
 	if (ret)
 		return ret;
-	return c.ret ? fail(o, c.ret, "cpio: entry at offset %llu: %s", (unsigned long long)c.bad_offset, errno_text(-c.ret)) : 0;
+	return c.ret ? fail(o, c.ret, "cpio: entry at offset %llu: %s",
+			    (unsigned long long)c.bad_offset, errno_text(-c.ret)) :
+		       0;
 }
 
 /* --- programs --- */
@@ -483,9 +520,11 @@ int osim_spawn(struct osim *o, const struct osim_exec *exec)
 	if (o->running)
 		return fail(o, -EBUSY, "osim_spawn: not while the machine runs");
 	if (has_ended(o))
-		return fail(o, -EIO, "osim_spawn: the machine has ended: %s", osim_stop_name(o->stopped));
+		return fail(o, -EIO, "osim_spawn: the machine has ended: %s",
+			    osim_stop_name(o->stopped));
 	if (!exec->path || !exec->path[0] || strlen(exec->path) >= PATH_BYTES)
-		return fail(o, -EINVAL, "osim_spawn: the path is empty or longer than %d bytes", PATH_BYTES);
+		return fail(o, -EINVAL, "osim_spawn: the path is empty or longer than %d bytes",
+			    PATH_BYTES);
 	argc = vector_size(exec->argv, &bytes);
 	envc = vector_size(exec->envp, &bytes);
 	bytes += strlen(exec->path) + 1 + (exec->cwd ? strlen(exec->cwd) + 1 : 0);
@@ -507,23 +546,30 @@ int osim_spawn(struct osim *o, const struct osim_exec *exec)
 	return submit(o, r);
 }
 
-int osim_spawn_native(struct osim *o, const char *name, void (*fn)(void *arg), void *arg, const struct osim_task_attr *attr)
+int osim_spawn_native(struct osim *o, const char *name, void (*fn)(void *arg), void *arg,
+		      const struct osim_task_attr *attr)
 {
 	struct spawn_request *r;
 
 	if (o->running)
-		return fail(o, -EBUSY, "osim_spawn_native: not while the machine runs; osim_fork() from inside");
+		return fail(
+			o, -EBUSY,
+			"osim_spawn_native: not while the machine runs; osim_fork() from inside");
 	if (has_ended(o))
-		return fail(o, -EIO, "osim_spawn_native: the machine has ended: %s", osim_stop_name(o->stopped));
+		return fail(o, -EIO, "osim_spawn_native: the machine has ended: %s",
+			    osim_stop_name(o->stopped));
 	if (!fn)
 		return fail(o, -EINVAL, "osim_spawn_native: no function");
 	if (attr && ((unsigned)attr->policy > OSIM_SCHED_IDLE || (int)attr->policy == 4))
 		return fail(o, -EINVAL, "osim_spawn_native: no policy %d", (int)attr->policy);
 	if (attr && (attr->nice < -20 || attr->nice > 19))
 		return fail(o, -EINVAL, "osim_spawn_native: nice %d is not in -20..19", attr->nice);
-	if (attr && (attr->policy == OSIM_SCHED_FIFO || attr->policy == OSIM_SCHED_RR ? attr->rt_priority < 1 || attr->rt_priority > 99 :
-										       attr->rt_priority != 0))
-		return fail(o, -EINVAL, "osim_spawn_native: rt_priority %d does not go with policy %d", attr->rt_priority, attr->policy);
+	if (attr && (attr->policy == OSIM_SCHED_FIFO || attr->policy == OSIM_SCHED_RR ?
+			     attr->rt_priority < 1 || attr->rt_priority > 99 :
+			     attr->rt_priority != 0))
+		return fail(o, -EINVAL,
+			    "osim_spawn_native: rt_priority %d does not go with policy %d",
+			    attr->rt_priority, attr->policy);
 	r = boot_alloc(o->k, sizeof(*r));
 	if (!r)
 		return fail(o, -ENOMEM, "osim_spawn_native: the arena is used up");
@@ -536,7 +582,8 @@ int osim_spawn_native(struct osim *o, const char *name, void (*fn)(void *arg), v
 		r->nice = attr->nice;
 		r->rt_priority = (u32)attr->rt_priority;
 		r->has_mask = attr->cpus != NULL;
-		for (size_t i = 0; attr->cpus && i < attr->cpus_bytes && i < sizeof(r->cpus_mask); i++)
+		for (size_t i = 0; attr->cpus && i < attr->cpus_bytes && i < sizeof(r->cpus_mask);
+		     i++)
 			r->cpus_mask[i / 8] |= (u64)attr->cpus[i] << (i % 8 * 8);
 	}
 	return submit(o, r);
@@ -552,7 +599,10 @@ int osim_watch(struct osim *o, int ticket)
 
 /* --- inside a native program --- */
 
-/* The machine whose stack the caller stands on. A stack of the embedder's has no such header where a machine's has one. */
+/*
+ * The machine whose stack the caller stands on. A stack of the embedder's has no such header where
+ * a machine's has one.
+ */
 static struct osim *machine_here(void)
 {
 	return stack_here()->magic == STACK_MAGIC ? kern()->top->api : NULL;
@@ -633,7 +683,8 @@ static void input_body(void *arg)
 		c->ret = console_input(kern(), c->data, c->len) == c->len ? 0 : -ENOSPC;
 	else
 		console_input_close(kern());
-	send_ipi(0, RESCHEDULE_VECTOR); /* CPU 0 may be halted with the woken reader on its own queue */
+	/* CPU 0 may be halted with the woken reader on its own queue */
+	send_ipi(0, RESCHEDULE_VECTOR);
 }
 
 int osim_console_input(struct osim *o, const void *buf, size_t len_bytes)
@@ -648,7 +699,10 @@ int osim_console_input(struct osim *o, const void *buf, size_t len_bytes)
 	if (o->input_closed)
 		return fail(o, -EPIPE, "osim_console_input: after osim_console_close");
 	if (len_bytes > CONSOLE_RING_BYTES - console_input_pending(o->k))
-		return fail(o, -ENOSPC, "osim_console_input: %zu bytes do not fit; run the machine so that it reads", len_bytes);
+		return fail(
+			o, -ENOSPC,
+			"osim_console_input: %zu bytes do not fit; run the machine so that it reads",
+			len_bytes);
 	ret = call_in(o, input_body, &c);
 	return ret ? ret : c.ret;
 }
@@ -757,7 +811,8 @@ int osim_cpu_stats(struct osim *o, unsigned cpu, struct osim_cpu_stats *out)
 	u64 exceptions = 0;
 
 	if (cpu >= o->m->cfg.nr_cpus)
-		return fail(o, -ENOENT, "osim_cpu_stats: the machine has %u CPUs", o->m->cfg.nr_cpus);
+		return fail(o, -ENOENT, "osim_cpu_stats: the machine has %u CPUs",
+			    o->m->cfg.nr_cpus);
 	c = o->m->cpu[cpu];
 	sched_cpu_stats(o->k, cpu, &s);
 	for (int i = 0; i < 32; i++)

@@ -21,7 +21,8 @@ int die(int code, const char *what, const char *why, ...)
 		vsnprintf(line + n, sizeof(line) - (size_t)n, why, ap);
 		va_end(ap);
 	}
-	for (char *p = line; *p; p++) { /* names may hold anything, a panic's text has several lines */
+	/* names may hold anything, a panic's text has several lines */
+	for (char *p = line; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';
 	}
@@ -57,7 +58,8 @@ bool parse_u64(const char *s, uint64_t *v)
 }
 
 /* A number and one of the suffixes; scale[i] goes with suffix[i]. */
-static bool parse_scaled(const char *s, const char *const *suffix, const uint64_t *scale, uint64_t *out)
+static bool parse_scaled(const char *s, const char *const *suffix, const uint64_t *scale,
+			 uint64_t *out)
 {
 	char *end;
 	uint64_t v;
@@ -114,7 +116,8 @@ static void trace_line(void *arg, const struct osim_record *r)
 	fputs(line, out->trace);
 	if (fputc('\n', out->trace) == EOF && !out->trace_errno) {
 		out->trace_errno = errno;
-		osim_request_stop(out->o); /* the disk is full, or the reader gone: close_trace says so */
+		/* the disk is full, or the reader gone: close_trace says so */
+		osim_request_stop(out->o);
 	}
 }
 
@@ -125,7 +128,8 @@ int open_trace(struct output *out, struct osim *o)
 	out->trace = fopen(out->trace_file, "w");
 	if (!out->trace)
 		return die(EXIT_INPUT, out->trace_file, "%s", strerror(errno));
-	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  .....  TIMESTAMP  FUNCTION\n", out->trace);
+	fputs("# tracer: nop\n#\n#           TASK-PID     CPU#  .....  TIMESTAMP  FUNCTION\n",
+	      out->trace);
 	out->o = o;
 	osim_set_trace(o, trace_line, out, true);
 	return 0;
@@ -141,7 +145,9 @@ int close_trace(struct output *out)
 	out->trace = NULL;
 	if (fclose(f) && !out->trace_errno)
 		out->trace_errno = errno;
-	return out->trace_errno ? die(EXIT_INPUT, out->trace_file, "%s", strerror(out->trace_errno)) : 0;
+	return out->trace_errno ?
+		       die(EXIT_INPUT, out->trace_file, "%s", strerror(out->trace_errno)) :
+		       0;
 }
 
 static void add_u64(struct json_object *obj, const char *key, uint64_t v)
@@ -149,7 +155,10 @@ static void add_u64(struct json_object *obj, const char *key, uint64_t v)
 	json_object_object_add(obj, key, json_object_new_uint64(v));
 }
 
-/* A guest may call itself any 15 bytes: those above ASCII are given as Latin-1, so that the text is UTF-8. */
+/*
+ * A guest may call itself any 15 bytes: those above ASCII are given as Latin-1, so that the text is
+ * UTF-8.
+ */
 static struct json_object *task_name(const struct osim_task_stats *t)
 {
 	char text[2 * sizeof(t->name)];
@@ -167,7 +176,8 @@ static struct json_object *task_name(const struct osim_task_stats *t)
 
 static struct json_object *stats_json(struct osim *o, enum osim_stop stop)
 {
-	struct json_object *root = json_object_new_object(), *tasks = json_object_new_array(), *cpus = json_object_new_array();
+	struct json_object *root = json_object_new_object(), *tasks = json_object_new_array(),
+			   *cpus = json_object_new_array();
 	struct osim_task_stats t;
 	struct osim_cpu_stats c;
 	char digest[17];
@@ -211,8 +221,9 @@ int write_output(struct output *out, struct osim *o, enum osim_stop stop, FILE *
 	if (ret)
 		return ret;
 	if (out->digest)
-		fprintf(stderr, "digest %016llx events %llu time_ns %llu\n", (unsigned long long)osim_digest(o),
-			(unsigned long long)osim_events(o), (unsigned long long)osim_time_ns(o));
+		fprintf(stderr, "digest %016llx events %llu time_ns %llu\n",
+			(unsigned long long)osim_digest(o), (unsigned long long)osim_events(o),
+			(unsigned long long)osim_time_ns(o));
 	if (!out->stats)
 		return 0;
 	if (out->stats_file) {
@@ -221,12 +232,16 @@ int write_output(struct output *out, struct osim *o, enum osim_stop stop, FILE *
 			return die(EXIT_INPUT, out->stats_file, "%s", strerror(errno));
 	}
 	root = stats_json(o, stop);
-	fprintf(f, "%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(f, "%s\n",
+		json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
+							     JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(root);
 	ok = !ferror(f) && !fflush(f);
 	if (f != stream && fclose(f))
 		ok = false;
-	return ok ? 0 : die(EXIT_INPUT, out->stats_file ? out->stats_file : "stats", "%s", strerror(errno));
+	return ok ? 0 :
+		    die(EXIT_INPUT, out->stats_file ? out->stats_file : "stats", "%s",
+			strerror(errno));
 }
 
 int report_stop(struct osim *o, enum osim_stop stop)
@@ -238,9 +253,12 @@ int report_stop(struct osim *o, enum osim_stop stop)
 	case OSIM_STOP_EXIT:
 		return -1;
 	case OSIM_STOP_LIMIT:
-		return die(EXIT_LIMIT, "limit", "virtual time reached %llu ns", (unsigned long long)osim_time_ns(o));
+		return die(EXIT_LIMIT, "limit", "virtual time reached %llu ns",
+			   (unsigned long long)osim_time_ns(o));
 	case OSIM_STOP_PANIC:
-		return die(EXIT_PANIC, "panic", "%s", strncmp(osim_last_error(o), "panic: ", 7) ? osim_last_error(o) : osim_last_error(o) + 7);
+		return die(EXIT_PANIC, "panic", "%s",
+			   strncmp(osim_last_error(o), "panic: ", 7) ? osim_last_error(o) :
+								       osim_last_error(o) + 7);
 	case OSIM_STOP_REQUEST:
 		return die(EXIT_LIMIT, "stopped", "on request");
 	default:

@@ -29,13 +29,16 @@ struct output {
 	const char *trace_file;
 	FILE *trace;
 	int trace_errno; /* why a line could not be written */
-	struct osim *o; /* what the trace is of */
+	struct osim *o;	 /* what the trace is of */
 };
 /* The argument of --stats. false: not json or json:FILE. */
 bool parse_stats(const char *s, struct output *out);
 /* Start writing the machine's records to out->trace_file. 0 or an exit code. */
 int open_trace(struct output *out, struct osim *o);
-/* Finish: the digest line, then the stats as one line of JSON, to `stream` unless a file was named. 0 or an exit code. */
+/*
+ * Finish: the digest line, then the stats as one line of JSON, to `stream` unless a file was named.
+ * 0 or an exit code.
+ */
 int write_output(struct output *out, struct osim *o, enum osim_stop stop, FILE *stream);
 /* Close what open_trace opened; before osim_destroy on every path. 0 or an exit code. */
 int close_trace(struct output *out);

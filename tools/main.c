@@ -20,7 +20,8 @@ int main(int argc, char **argv)
 	if (argc >= 2 && !strcmp(argv[1], "sched"))
 		return cmd_sched(argc - 1, argv + 1);
 	if (argc == 2 && !strcmp(argv[1], "--version")) {
-		printf("osim %d.%d, results epoch %d\n", OSIM_VERSION_MAJOR, OSIM_VERSION_MINOR, OSIM_RESULTS_EPOCH);
+		printf("osim %d.%d, results epoch %d\n", OSIM_VERSION_MAJOR, OSIM_VERSION_MINOR,
+		       OSIM_RESULTS_EPOCH);
 		return 0;
 	}
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {

@@ -2,8 +2,8 @@
 /*
  * osim run: one program on a machine of its own, its standard streams the host's.
  *
- * The root file system is empty but for /dev, /proc, /tmp and the program, or a directory or cpio archive given by --root. The
- * program's exit status is the command's.
+ * The root file system is empty but for /dev, /proc, /tmp and the program, or a directory or cpio
+ * archive given by --root. The program's exit status is the command's.
  */
 
 #include <errno.h>
@@ -32,25 +32,48 @@ struct run {
 	char **program;
 	u8 *input; /* what --stdin gives */
 	u64 input_len;
-	bool lost[2];	/* stdout, stderr: nobody takes what is written there */
-	int lost_errno; /* why, of the first */
+	bool lost[2];	      /* stdout, stderr: nobody takes what is written there */
+	int lost_errno;	      /* why, of the first */
 	bool sigpipe_ignored; /* by whoever started us */
 	struct osim *o;
 	char error[ERROR_BYTES];
 };
 
-enum { OPT_CPUS = 256, OPT_RAM, OPT_SEED, OPT_COSTS, OPT_ROOT, OPT_ENV, OPT_CWD, OPT_STDIN, OPT_LIMIT, OPT_TRACE, OPT_STATS, OPT_DIGEST,
-       OPT_STRACE, OPT_QUANTUM, OPT_HZ };
+enum {
+	OPT_CPUS = 256,
+	OPT_RAM,
+	OPT_SEED,
+	OPT_COSTS,
+	OPT_ROOT,
+	OPT_ENV,
+	OPT_CWD,
+	OPT_STDIN,
+	OPT_LIMIT,
+	OPT_TRACE,
+	OPT_STATS,
+	OPT_DIGEST,
+	OPT_STRACE,
+	OPT_QUANTUM,
+	OPT_HZ
+};
 
 static const struct option options[] = {
-	{ "cpus", required_argument, NULL, OPT_CPUS },	     { "ram", required_argument, NULL, OPT_RAM },
-	{ "seed", required_argument, NULL, OPT_SEED },	     { "costs", required_argument, NULL, OPT_COSTS },
-	{ "root", required_argument, NULL, OPT_ROOT },	     { "env", required_argument, NULL, OPT_ENV },
-	{ "cwd", required_argument, NULL, OPT_CWD },	     { "stdin", required_argument, NULL, OPT_STDIN },
-	{ "limit-time", required_argument, NULL, OPT_LIMIT }, { "trace", required_argument, NULL, OPT_TRACE },
-	{ "stats", required_argument, NULL, OPT_STATS },     { "digest", no_argument, NULL, OPT_DIGEST },
-	{ "strace", no_argument, NULL, OPT_STRACE },	     { "quantum", required_argument, NULL, OPT_QUANTUM },
-	{ "hz", required_argument, NULL, OPT_HZ },	     { NULL, 0, NULL, 0 },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "ram", required_argument, NULL, OPT_RAM },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "costs", required_argument, NULL, OPT_COSTS },
+	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "env", required_argument, NULL, OPT_ENV },
+	{ "cwd", required_argument, NULL, OPT_CWD },
+	{ "stdin", required_argument, NULL, OPT_STDIN },
+	{ "limit-time", required_argument, NULL, OPT_LIMIT },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "stats", required_argument, NULL, OPT_STATS },
+	{ "digest", no_argument, NULL, OPT_DIGEST },
+	{ "strace", no_argument, NULL, OPT_STRACE },
+	{ "quantum", required_argument, NULL, OPT_QUANTUM },
+	{ "hz", required_argument, NULL, OPT_HZ },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* One variable; a later value of the same name replaces an earlier one. */
@@ -166,7 +189,8 @@ static int import_failed(struct importer *im, const char *path, const char *why)
 	return 1;
 }
 
-static int import_entry(void *arg, const char *rel_path, const char *host_path, const struct host_stat *st)
+static int import_entry(void *arg, const char *rel_path, const char *host_path,
+			const struct host_stat *st)
 {
 	struct importer *im = arg;
 	char path[PATH_MAX];
@@ -190,7 +214,8 @@ static int import_entry(void *arg, const char *rel_path, const char *host_path, 
 	} else if (S_ISSOCK(st->mode)) {
 		return 0; /* a socket of the host means nothing to the machine */
 	}
-	ret = osim_add_file(im->r->o, path, st->mode, st->uid, st->gid, st->mtime_ns / 1000000000, data, len);
+	ret = osim_add_file(im->r->o, path, st->mode, st->uid, st->gid, st->mtime_ns / 1000000000,
+			    data, len);
 	host_free(data);
 	return ret ? import_failed(im, path, osim_last_error(im->r->o)) : 0;
 }
@@ -208,7 +233,8 @@ static int import_program(struct run *r, char *abs_path)
 	} else {
 		char cwd[PATH_MAX];
 
-		if (!getcwd(cwd, sizeof(cwd)) || snprintf(abs_path, PATH_MAX, "%s/%s", cwd, r->program[0]) >= PATH_MAX)
+		if (!getcwd(cwd, sizeof(cwd)) ||
+		    snprintf(abs_path, PATH_MAX, "%s/%s", cwd, r->program[0]) >= PATH_MAX)
 			return die(EXIT_INPUT, r->program[0], "path too long");
 	}
 	if (strstr(abs_path, "/..")) { /* the machine's tree has no such directory to go up from */
@@ -220,13 +246,16 @@ static int import_program(struct run *r, char *abs_path)
 	}
 	ret = host_file_stat(abs_path, true, &st);
 	if (ret)
-		return die(ret == -ENOENT || ret == -ENOTDIR ? 127 : 126, r->program[0], "%s", osim_strerror(ret));
+		return die(ret == -ENOENT || ret == -ENOTDIR ? 127 : 126, r->program[0], "%s",
+			   osim_strerror(ret));
 	if (!S_ISREG(st.mode))
-		return die(126, r->program[0], "%s", osim_strerror(S_ISDIR(st.mode) ? -EISDIR : -EACCES));
+		return die(126, r->program[0], "%s",
+			   osim_strerror(S_ISDIR(st.mode) ? -EISDIR : -EACCES));
 	ret = host_file_read(abs_path, MAX_FILE_BYTES, &data, &len);
 	if (ret)
 		return die(126, r->program[0], "%s", osim_strerror(ret));
-	ret = osim_add_file(r->o, abs_path, st.mode, st.uid, st.gid, st.mtime_ns / 1000000000, data, len);
+	ret = osim_add_file(r->o, abs_path, st.mode, st.uid, st.gid, st.mtime_ns / 1000000000, data,
+			    len);
 	host_free(data);
 	return ret ? die(EXIT_INPUT, r->program[0], "%s", osim_last_error(r->o)) : 0;
 }
@@ -255,7 +284,10 @@ static int import_root(struct run *r)
 
 /* --- streams --- */
 
-/* Nobody reads on (a closed pipe), or nothing more fits (a full disk): a machine that only writes would go on for ever. */
+/*
+ * Nobody reads on (a closed pipe), or nothing more fits (a full disk): a machine that only writes
+ * would go on for ever.
+ */
 static void stream_lost(struct run *r, FILE *f)
 {
 	bool *lost = &r->lost[f == stderr];
@@ -301,8 +333,8 @@ static void strace_out(void *arg, uint32_t pid, const char *line)
 }
 
 /*
- * After a lost stream: the end any filter comes to. SIGPIPE's default action ends the process when the reader went away, unless whoever
- * started us ignores the signal.
+ * After a lost stream: the end any filter comes to. SIGPIPE's default action ends the process when
+ * the reader went away, unless whoever started us ignores the signal.
  */
 static int end_lost(struct run *r)
 {
@@ -321,7 +353,8 @@ struct feed {
 };
 
 #define FEED_BYTES 32768u
-#define FEED_STEP_NS 1000000u /* while input is left: how often the machine is asked whether it takes more */
+/* while input is left: how often the machine is asked whether it takes more */
+#define FEED_STEP_NS 1000000u
 
 static void feed_more(struct run *r, struct feed *f)
 {
@@ -356,7 +389,10 @@ static void feed_terminal(struct run *r, struct feed *f)
 static enum osim_stop run_machine(struct run *r, struct feed *f)
 {
 	for (;;) {
-		/* Others may run while a reader waits for more: steps of virtual time, so that the same input gives the same machine. */
+		/*
+		 * Others may run while a reader waits for more: steps of virtual time, so that the
+		 * same input gives the same machine.
+		 */
 		uint64_t now = osim_time_ns(r->o);
 		bool step = f->at < f->len && now < r->limit_ns && r->limit_ns - now > FEED_STEP_NS;
 		enum osim_stop stop = osim_run(r->o, step ? now + FEED_STEP_NS : r->limit_ns);
@@ -375,7 +411,10 @@ static enum osim_stop run_machine(struct run *r, struct feed *f)
 
 static int run(struct run *r)
 {
-	static const char *const defaults[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", NULL, NULL };
+	static const char *const defaults[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+		NULL, NULL
+	};
 	char abs_path[PATH_MAX], term[256];
 	struct osim_exec exec = { 0 };
 	struct feed feed = { 0 };

@@ -20,13 +20,26 @@ struct sched {
 	char error[512];
 };
 
-enum { OPT_CPUS = 256, OPT_HZ, OPT_DURATION, OPT_COSTS, OPT_SEED, OPT_TRACE, OPT_STATS, OPT_DIGEST };
+enum {
+	OPT_CPUS = 256,
+	OPT_HZ,
+	OPT_DURATION,
+	OPT_COSTS,
+	OPT_SEED,
+	OPT_TRACE,
+	OPT_STATS,
+	OPT_DIGEST
+};
 
 static const struct option options[] = {
-	{ "cpus", required_argument, NULL, OPT_CPUS },	   { "hz", required_argument, NULL, OPT_HZ },
-	{ "duration", required_argument, NULL, OPT_DURATION }, { "costs", required_argument, NULL, OPT_COSTS },
-	{ "seed", required_argument, NULL, OPT_SEED },	   { "trace", required_argument, NULL, OPT_TRACE },
-	{ "stats", required_argument, NULL, OPT_STATS },   { "digest", no_argument, NULL, OPT_DIGEST },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "hz", required_argument, NULL, OPT_HZ },
+	{ "duration", required_argument, NULL, OPT_DURATION },
+	{ "costs", required_argument, NULL, OPT_COSTS },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "stats", required_argument, NULL, OPT_STATS },
+	{ "digest", no_argument, NULL, OPT_DIGEST },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -97,14 +110,17 @@ static int spawn_tasks(struct sched *s)
 
 		for (unsigned cpu = s->cfg.cpus; cpu < sizeof(t->cpus) * 8; cpu++) {
 			if (t->cpus[cpu / 8] >> (cpu % 8) & 1)
-				return die(EXIT_INPUT, s->file, "tasks.%s.cpus: CPU %u of a machine with %" PRIu32, t->name, cpu, s->cfg.cpus);
+				return die(EXIT_INPUT, s->file,
+					   "tasks.%s.cpus: CPU %u of a machine with %" PRIu32,
+					   t->name, cpu, s->cfg.cpus);
 		}
 		for (unsigned n = 0; n < t->instances; n++) {
 			char name[32];
 
 			snprintf(name, sizeof(name), t->instances > 1 ? "%s-%u" : "%s", t->name, n);
 			if (osim_spawn_native(s->o, name, workload_run_task, t, &t->attr) < 0)
-				return die(EXIT_INPUT, s->file, "task %s: %s", t->name, osim_last_error(s->o));
+				return die(EXIT_INPUT, s->file, "task %s: %s", t->name,
+					   osim_last_error(s->o));
 		}
 	}
 	return 0;
@@ -122,21 +138,25 @@ static void print_table(struct osim *o)
 	struct osim_cpu_stats c;
 	uint64_t time_ns = osim_time_ns(o);
 
-	printf("%-20s %8s %12s %8s %12s %12s %10s %10s\n", "task[pid]", "run-in", "run ms", "cpu %", "delay ms", "avg delay ms", "vol/invol",
-	       "migrations");
+	printf("%-20s %8s %12s %8s %12s %12s %10s %10s\n", "task[pid]", "run-in", "run ms", "cpu %",
+	       "delay ms", "avg delay ms", "vol/invol", "migrations");
 	for (unsigned i = 0; !osim_task_stats(o, i, &t); i++) {
 		char name[32], switches[32];
 
 		snprintf(name, sizeof(name), "%.15s[%" PRIu32 "]", t.name, t.pid);
-		snprintf(switches, sizeof(switches), "%" PRIu64 "/%" PRIu64, t.nr_voluntary_switches, t.nr_involuntary_switches);
-		printf("%-20s %8" PRIu64 " %12.3f %8.2f %12.3f %12.6f %10s %10" PRIu64 "\n", name, t.pcount, ms(t.runtime_ns),
-		       time_ns ? 100.0 * (double)t.runtime_ns / (double)time_ns : 0.0, ms(t.run_delay_ns),
-		       t.pcount ? ms(t.run_delay_ns) / (double)t.pcount : 0.0, switches, t.nr_migrations);
+		snprintf(switches, sizeof(switches), "%" PRIu64 "/%" PRIu64,
+			 t.nr_voluntary_switches, t.nr_involuntary_switches);
+		printf("%-20s %8" PRIu64 " %12.3f %8.2f %12.3f %12.6f %10s %10" PRIu64 "\n", name,
+		       t.pcount, ms(t.runtime_ns),
+		       time_ns ? 100.0 * (double)t.runtime_ns / (double)time_ns : 0.0,
+		       ms(t.run_delay_ns), t.pcount ? ms(t.run_delay_ns) / (double)t.pcount : 0.0,
+		       switches, t.nr_migrations);
 	}
 	for (unsigned i = 0; !osim_cpu_stats(o, i, &c); i++)
-		printf("CPU %-16u %8" PRIu64 " switches, idle %.3f ms (%.2f %%)\n", i, c.switches, ms(c.idle_ns),
-		       time_ns ? 100.0 * (double)c.idle_ns / (double)time_ns : 0.0);
-	printf("time %.6f ms, digest %016" PRIx64 ", %" PRIu64 " events\n", ms(time_ns), osim_digest(o), osim_events(o));
+		printf("CPU %-16u %8" PRIu64 " switches, idle %.3f ms (%.2f %%)\n", i, c.switches,
+		       ms(c.idle_ns), time_ns ? 100.0 * (double)c.idle_ns / (double)time_ns : 0.0);
+	printf("time %.6f ms, digest %016" PRIx64 ", %" PRIu64 " events\n", ms(time_ns),
+	       osim_digest(o), osim_events(o));
 }
 
 static int run(struct sched *s)
@@ -159,7 +179,8 @@ static int run(struct sched *s)
 		return ret;
 	duration = s->duration_s != -2 ? s->duration_s : s->w.duration_s;
 	stop = osim_run(s->o, duration < 0 ? UINT64_MAX : (uint64_t)duration * 1000000000);
-	if (!(stop == OSIM_STOP_LIMIT && duration >= 0)) { /* the end of the duration is the end that was asked for */
+	/* the end of the duration is the end that was asked for */
+	if (!(stop == OSIM_STOP_LIMIT && duration >= 0)) {
 		ret = report_stop(s->o, stop);
 		if (ret < 0)
 			ret = 0;

@@ -20,10 +20,12 @@ struct where {
 	size_t err_len;
 };
 
-static int bad(const struct where *at, const char *key, const char *why, ...) __attribute__((format(printf, 3, 4)));
+static int bad(const struct where *at, const char *key, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
 static int bad(const struct where *at, const char *key, const char *why, ...)
 {
-	int n = snprintf(at->err, at->err_len, "%s%s%s%s", at->path, *at->path && *key ? "." : "", key, *at->path || *key ? ": " : "");
+	int n = snprintf(at->err, at->err_len, "%s%s%s%s", at->path, *at->path && *key ? "." : "",
+			 key, *at->path || *key ? ": " : "");
 	va_list ap;
 
 	if (n >= 0 && (size_t)n < at->err_len) {
@@ -43,14 +45,16 @@ static struct where inside(const struct where *at, const char *key)
 	return in;
 }
 
-static int get_int(const struct where *at, const char *key, struct json_object *v, int64_t lo, int64_t hi, int64_t *out)
+static int get_int(const struct where *at, const char *key, struct json_object *v, int64_t lo,
+		   int64_t hi, int64_t *out)
 {
 	*out = 0;
 	if (!json_object_is_type(v, json_type_int))
 		return bad(at, key, "must be an integer");
 	*out = json_object_get_int64(v);
 	if (*out < lo || *out > hi)
-		return bad(at, key, "%lld is not in %lld..%lld", (long long)*out, (long long)lo, (long long)hi);
+		return bad(at, key, "%lld is not in %lld..%lld", (long long)*out, (long long)lo,
+			   (long long)hi);
 	return 0;
 }
 
@@ -84,14 +88,16 @@ static unsigned timer_index(struct workload_task *t, const char *name)
 	return i;
 }
 
-static int parse_timer(const struct where *at, const char *key, struct workload_task *t, struct json_object *v, struct event *e)
+static int parse_timer(const struct where *at, const char *key, struct workload_task *t,
+		       struct json_object *v, struct event *e)
 {
 	struct where in = inside(at, key);
 	bool has_ref = false, has_period = false;
 
 	if (!json_object_is_type(v, json_type_object))
 		return bad(at, key, "must be an object with ref and period");
-	json_object_object_foreach(v, k, f) {
+	json_object_object_foreach(v, k, f)
+	{
 		if (!strcmp(k, "ref")) {
 			if (!json_object_is_type(f, json_type_string))
 				return bad(&in, k, "must be a string");
@@ -119,10 +125,13 @@ static int parse_timer(const struct where *at, const char *key, struct workload_
 }
 
 /* 1: an event was added, 0: not an event's key, -1: an error. */
-static int parse_event(const struct where *at, const char *key, struct json_object *v, struct workload_task *t, struct phase *p)
+static int parse_event(const struct where *at, const char *key, struct json_object *v,
+		       struct workload_task *t, struct phase *p)
 {
-	static const char *const absent[] = { "lock", "unlock", "wait", "signal", "broad", "sync", "barrier", "suspend", "resume",
-					      "sem_post", "sem_wait", "fork", "memrun", "mem", "iorun", NULL };
+	static const char *const absent[] = { "lock",	"unlock",   "wait",	"signal",
+					      "broad",	"sync",	    "barrier",	"suspend",
+					      "resume", "sem_post", "sem_wait", "fork",
+					      "memrun", "mem",	    "iorun",	NULL };
 	struct event e = { 0 }, *events;
 
 	if (has_prefix(key, "runtime"))
@@ -171,7 +180,8 @@ static int parse_phases(const struct where *at, struct json_object *v, struct wo
 {
 	if (!json_object_is_type(v, json_type_object))
 		return bad(at, "", "must be an object");
-	json_object_object_foreach(v, name, body) {
+	json_object_object_foreach(v, name, body)
+	{
 		struct where in = inside(at, name);
 		struct phase *p = new_phase(t);
 
@@ -179,7 +189,8 @@ static int parse_phases(const struct where *at, struct json_object *v, struct wo
 			return bad(&in, "", "out of memory");
 		if (!json_object_is_type(body, json_type_object))
 			return bad(&in, "", "must be an object");
-		json_object_object_foreach(body, k, f) {
+		json_object_object_foreach(body, k, f)
+		{
 			int ret = parse_event(&in, k, f, t, p);
 
 			if (ret < 0)
@@ -211,14 +222,17 @@ static int parse_cpus(const struct where *at, struct json_object *v, struct work
 	return 0;
 }
 
-static int parse_policy(const struct where *at, const char *key, struct json_object *v, enum osim_policy *out)
+static int parse_policy(const struct where *at, const char *key, struct json_object *v,
+			enum osim_policy *out)
 {
 	static const struct {
 		const char *name;
 		enum osim_policy policy;
-	} known[] = { { "SCHED_OTHER", OSIM_SCHED_OTHER }, { "SCHED_NORMAL", OSIM_SCHED_OTHER }, { "SCHED_BATCH", OSIM_SCHED_BATCH },
-		      { "SCHED_IDLE", OSIM_SCHED_IDLE },   { "SCHED_RR", OSIM_SCHED_RR },	 { "SCHED_FIFO", OSIM_SCHED_FIFO } };
-	const char *name = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+	} known[] = { { "SCHED_OTHER", OSIM_SCHED_OTHER }, { "SCHED_NORMAL", OSIM_SCHED_OTHER },
+		      { "SCHED_BATCH", OSIM_SCHED_BATCH }, { "SCHED_IDLE", OSIM_SCHED_IDLE },
+		      { "SCHED_RR", OSIM_SCHED_RR },	   { "SCHED_FIFO", OSIM_SCHED_FIFO } };
+	const char *name = json_object_is_type(v, json_type_string) ? json_object_get_string(v) :
+								      "";
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (!strcmp(known[i].name, name)) {
@@ -229,7 +243,8 @@ static int parse_policy(const struct where *at, const char *key, struct json_obj
 	return bad(at, key, "\"%s\" is not a policy (SCHED_OTHER, BATCH, IDLE, RR, FIFO)", name);
 }
 
-static int parse_task(const struct where *at, const char *name, struct json_object *v, enum osim_policy policy, struct workload_task *t)
+static int parse_task(const struct where *at, const char *name, struct json_object *v,
+		      enum osim_policy policy, struct workload_task *t)
 {
 	struct where in = inside(at, name);
 	struct phase *own = NULL;
@@ -242,7 +257,8 @@ static int parse_task(const struct where *at, const char *name, struct json_obje
 	t->attr.policy = policy;
 	if (!json_object_is_type(v, json_type_object))
 		return bad(&in, "", "must be an object");
-	json_object_object_foreach(v, k, f) {
+	json_object_object_foreach(v, k, f)
+	{
 		if (!strcmp(k, "instance")) {
 			if (get_int(&in, k, f, 0, 100000, &n))
 				return -1;
@@ -305,16 +321,21 @@ static int parse_task(const struct where *at, const char *name, struct json_obje
 	return 0;
 }
 
-static int parse_global(const struct where *at, struct json_object *v, struct workload *w, enum osim_policy *policy)
+static int parse_global(const struct where *at, struct json_object *v, struct workload *w,
+			enum osim_policy *policy)
 {
 	/* Settings of rt-app's own running on a host; they change nothing here. */
-	static const char *const host_only[] = { "calibration", "lock_pages", "logdir", "log_basename", "log_size", "ftrace", "gnuplot",
-						 "io_device",	"mem_buffer_size", "cumulative_slack", "pi_enabled", NULL };
+	static const char *const host_only[] = {
+		"calibration",	   "lock_pages",       "logdir",     "log_basename",
+		"log_size",	   "ftrace",	       "gnuplot",    "io_device",
+		"mem_buffer_size", "cumulative_slack", "pi_enabled", NULL
+	};
 	struct where in = inside(at, "global");
 
 	if (!json_object_is_type(v, json_type_object))
 		return bad(&in, "", "must be an object");
-	json_object_object_foreach(v, k, f) {
+	json_object_object_foreach(v, k, f)
+	{
 		bool known = false;
 
 		if (!strcmp(k, "duration")) {
@@ -335,7 +356,8 @@ static int parse_global(const struct where *at, struct json_object *v, struct wo
 	return 0;
 }
 
-static int parse_tasks(const struct where *at, struct json_object *v, struct workload *w, enum osim_policy policy)
+static int parse_tasks(const struct where *at, struct json_object *v, struct workload *w,
+		       enum osim_policy policy)
 {
 	struct where in = inside(at, "tasks");
 	int n = json_object_is_type(v, json_type_object) ? json_object_object_length(v) : 0;
@@ -346,7 +368,8 @@ static int parse_tasks(const struct where *at, struct json_object *v, struct wor
 	w->tasks = calloc((size_t)n, sizeof(*w->tasks));
 	if (!w->tasks)
 		return bad(&in, "", "out of memory");
-	json_object_object_foreach(v, name, body) {
+	json_object_object_foreach(v, name, body)
+	{
 		struct workload_task *t = &w->tasks[w->nr_tasks++];
 
 		if (parse_task(&in, name, body, policy, t))
@@ -365,10 +388,13 @@ static int parse_root(const struct where *at, struct json_object *root, struct w
 
 	if (!json_object_is_type(root, json_type_object))
 		return bad(at, "", "the file must be one object");
-	json_object_object_foreach(root, k, f) {
+	json_object_object_foreach(root, k, f)
+	{
 		(void)f;
 		if (strcmp(k, "tasks") && strcmp(k, "global"))
-			return bad(at, k, strcmp(k, "resources") ? "unknown key" : "resources are not supported");
+			return bad(at, k,
+				   strcmp(k, "resources") ? "unknown key" :
+							    "resources are not supported");
 	}
 	if (json_object_object_get_ex(root, "global", &v) && parse_global(at, v, w, &policy))
 		return -1;
@@ -428,8 +454,10 @@ static struct json_object *parse_text(const char *text, size_t len, char *err, s
 		enum json_tokener_error why = json_tokener_get_error(tok);
 
 		bad_text(text, end < len ? end : len, err, err_len,
-			 why == json_tokener_success ? "null is no workload" : /* the text's end: its NUL is what did not parse */
-			 end >= len || why == json_tokener_continue ? "unexpected end of data" : json_tokener_error_desc(why));
+			 /* the text's end: its NUL is what did not parse */
+			 why == json_tokener_success		    ? "null is no workload" :
+			 end >= len || why == json_tokener_continue ? "unexpected end of data" :
+								      json_tokener_error_desc(why));
 	} else if ((end = skip_blank(text, end, len)) < len) {
 		bad_text(text, end, err, err_len, "something stands behind the end of the object");
 		json_object_put(root);
@@ -478,7 +506,8 @@ void workload_free(struct workload *w)
 #define CLOCK_MONO 1
 #define ABSTIME 1
 #define WALL_STEP_NS 1000
-#define EMPTY_STEP_NS 100 /* what a turn of a loop takes in which nothing takes time: every loop moves the clock */
+/* what a turn of a loop takes in which nothing takes time: every loop moves the clock */
+#define EMPTY_STEP_NS 100
 
 static uint64_t now_ns(void)
 {

@@ -3,10 +3,12 @@
 #define TOOLS_WORKLOAD_H
 
 /*
- * An rt-app workload file (scheduler-tools/rt-app, doc/tutorial.txt) as data. Times in the file are microseconds.
+ * An rt-app workload file (scheduler-tools/rt-app, doc/tutorial.txt) as data. Times in the file are
+ * microseconds.
  *
- * Events known here: run, runtime, sleep, timer, yield. Other events of rt-app are refused by name. A key given twice in one object is
- * one key to the JSON library (the last wins); the file must number them (run0, run1), as rt-app itself advises.
+ * Events known here: run, runtime, sleep, timer, yield. Other events of rt-app are refused by name.
+ * A key given twice in one object is one key to the JSON library (the last wins); the file must
+ * number them (run0, run1), as rt-app itself advises.
  */
 
 #include <osim/osim.h>
@@ -15,9 +17,9 @@ enum event_kind { EVENT_RUN, EVENT_RUNTIME, EVENT_SLEEP, EVENT_TIMER, EVENT_YIEL
 
 struct event {
 	enum event_kind kind;
-	uint64_t ns;	   /* work, wall time, sleep, or the timer's period */
-	unsigned timer;	   /* index into the task's timers */
-	bool absolute;	   /* timer: keep the grid when late */
+	uint64_t ns;	/* work, wall time, sleep, or the timer's period */
+	unsigned timer; /* index into the task's timers */
+	bool absolute;	/* timer: keep the grid when late */
 };
 
 struct phase {
@@ -48,7 +50,10 @@ struct workload {
 	struct workload_task *tasks;
 };
 
-/* Parse the file at path. 0, or -1 with one line in err: where in the file and why. Free with workload_free in both cases. */
+/*
+ * Parse the file at path. 0, or -1 with one line in err: where in the file and why. Free with
+ * workload_free in both cases.
+ */
 int workload_load(struct workload *w, const char *path, char *err, size_t err_len);
 void workload_free(struct workload *w);
 /* The body of one instance, a native program: arg is a struct workload_task. */

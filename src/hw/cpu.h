@@ -23,8 +23,29 @@
 #include "lib/compiler.h"
 #include "lib/types.h"
 
-enum reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
-	   REG_ZERO, REG_FSBASE, REG_GSBASE, REG_TMP, NR_REG_SLOTS };
+enum reg {
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
+	REG_ZERO,
+	REG_FSBASE,
+	REG_GSBASE,
+	REG_TMP,
+	NR_REG_SLOTS
+};
 
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, NR_SEGS };
 
@@ -127,12 +148,12 @@ struct cpu {
 	u64 cc_dst, cc_src, cc_src2;
 	u32 cc_op;
 	u8 cpl;
-	bool irq_line;	/* the LAPIC (or NMI) wants this CPU's attention */
+	bool irq_line;	 /* the LAPIC (or NMI) wants this CPU's attention */
 	bool irq_shadow; /* after STI or MOV SS: no interrupt before the next instruction */
 	u64 rflags;
-	u64 now;	/* this CPU's clock, cycles */
-	u64 horizon;	/* run without asking while now < horizon */
-	u64 icount;	/* instructions retired before the present block */
+	u64 now;	  /* this CPU's clock, cycles */
+	u64 horizon;	  /* run without asking while now < horizon */
+	u64 icount;	  /* instructions retired before the present block */
 	u64 pending_cost; /* cycles added by hardware models during the present instruction(s) */
 	struct exec_cpu *exec; /* the interpreter's own state (hw/cpu/insn.h) */
 	/* of the instruction within the present block: a slow-path access is stamped icount +

@@ -31,10 +31,10 @@ enum event_class {
  * lines and schedule events; it must not charge, block or switch.
  */
 struct event {
-	u64 time;     /* cycles */
-	u64 seq;      /* set by the engine */
+	u64 time;	  /* cycles */
+	u64 seq;	  /* set by the engine */
 	u32 class_source; /* class << 24 | source index: a CPU or device number, never an address */
-	u32 heap_pos; /* 1-based place in the heap, 0 when not queued */
+	u32 heap_pos;	  /* 1-based place in the heap, 0 when not queued */
 	void (*fn)(struct machine *m, struct event *e);
 };
 
@@ -80,13 +80,13 @@ int engine_init(struct machine *m);
  */
 void engine_request_stop(struct machine *m);
 /*
- * Where the running CPU's turn ends, whatever limit or poll interval has cut cpu->horizon to: what a
- * choice that changes the order may depend on.
+ * Where the running CPU's turn ends, whatever limit or poll interval has cut cpu->horizon to: what
+ * a choice that changes the order may depend on.
  */
 u64 engine_true_horizon(const struct cpu *cpu);
 /*
- * While held, a request to stop is kept for later: for a machine_call whose arguments do not outlive
- * it. Between runs.
+ * While held, a request to stop is kept for later: for a machine_call whose arguments do not
+ * outlive it. Between runs.
  */
 void engine_hold_stop(struct machine *m, bool hold);
 /*

@@ -15,9 +15,9 @@ struct machine;
 #define HPET_PERIOD_FS 69841279u
 
 struct hpet {
-	u64 config;	 /* bit 0: counter runs */
+	u64 config;	  /* bit 0: counter runs */
 	u64 counter_base; /* counter value at start_time */
-	u64 start_time;	 /* cycles */
+	u64 start_time;	  /* cycles */
 };
 
 u64 hpet_read(struct machine *m, u64 offset, unsigned size, u64 now);

@@ -17,12 +17,29 @@ struct machine;
 #define LAPIC_BASE 0xFEE00000ull
 
 enum lapic_reg { /* byte offsets in the page */
-	APIC_ID = 0x20, APIC_LVR = 0x30, APIC_TPR = 0x80, APIC_PPR = 0xA0, APIC_EOI = 0xB0,
-	APIC_LDR = 0xD0, APIC_DFR = 0xE0, APIC_SPIV = 0xF0, APIC_ISR = 0x100, APIC_TMR = 0x180,
-	APIC_IRR = 0x200, APIC_ESR = 0x280, APIC_ICR = 0x300, APIC_ICR2 = 0x310,
-	APIC_LVTT = 0x320, APIC_LVTTHMR = 0x330, APIC_LVTPC = 0x340, APIC_LVT0 = 0x350,
-	APIC_LVT1 = 0x360, APIC_LVTERR = 0x370,
-	APIC_TMICT = 0x380, APIC_TMCCT = 0x390, APIC_TDCR = 0x3E0,
+		 APIC_ID = 0x20,
+		 APIC_LVR = 0x30,
+		 APIC_TPR = 0x80,
+		 APIC_PPR = 0xA0,
+		 APIC_EOI = 0xB0,
+		 APIC_LDR = 0xD0,
+		 APIC_DFR = 0xE0,
+		 APIC_SPIV = 0xF0,
+		 APIC_ISR = 0x100,
+		 APIC_TMR = 0x180,
+		 APIC_IRR = 0x200,
+		 APIC_ESR = 0x280,
+		 APIC_ICR = 0x300,
+		 APIC_ICR2 = 0x310,
+		 APIC_LVTT = 0x320,
+		 APIC_LVTTHMR = 0x330,
+		 APIC_LVTPC = 0x340,
+		 APIC_LVT0 = 0x350,
+		 APIC_LVT1 = 0x360,
+		 APIC_LVTERR = 0x370,
+		 APIC_TMICT = 0x380,
+		 APIC_TMCCT = 0x390,
+		 APIC_TDCR = 0x3E0,
 };
 #define APIC_LVT_MASKED (1u << 16)
 #define APIC_LVT_TIMER_ONESHOT (0u << 17)
@@ -43,10 +60,10 @@ struct lapic {
 	u32 irr[8], isr[8], tmr[8];
 	u8 irr_words, isr_words; /* bit i: word i is not 0 */
 	u32 tmict;
-	u64 timer_start;    /* cycles when the count was loaded */
+	u64 timer_start; /* cycles when the count was loaded */
 	u64 tsc_deadline;
 	struct event timer;
-	struct event ipi_event; /* arrival of queued IPIs */
+	struct event ipi_event;	  /* arrival of queued IPIs */
 	u64 ipi_flying[256 / 64]; /* vectors in flight (bitmap); vector 2 stands for NMI */
 	/* arrival of each, cycles; a second sending in flight joins the first */
 	u64 ipi_at[256];

@@ -27,11 +27,11 @@
 #define RAM_HIGH_BASE 0x100000000ull /* 4 GiB: the rest of RAM starts here */
 
 struct machine_config {
-	u32 nr_cpus;	 /* 1.. MACHINE_MAX_CPUS */
-	u64 ram_bytes;	 /* whole pages, at least 16 MiB */
+	u32 nr_cpus;   /* 1.. MACHINE_MAX_CPUS */
+	u64 ram_bytes; /* whole pages, at least 16 MiB */
 	u64 seed;
-	u64 quantum_ns;	 /* 0: exact interleaving */
-	u32 max_stacks;	 /* 0: default 32768 */
+	u64 quantum_ns; /* 0: exact interleaving */
+	u32 max_stacks; /* 0: default 32768 */
 	const struct cost_profile *costs;
 };
 
@@ -67,7 +67,7 @@ struct machine {
 	struct exec_cache *exec;
 	struct hpet hpet;
 	struct trace trace;
-	u64 gate_base;	  /* address of gate 0; gate i stands at gate_base + i * GATE_STRIDE */
+	u64 gate_base; /* address of gate 0; gate i stands at gate_base + i * GATE_STRIDE */
 	struct gate gate[GATE_MAX];
 	struct stack *stack_free_list;
 	u8 *stack_region;

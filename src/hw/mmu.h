@@ -58,10 +58,10 @@ struct fault {
 
 /* The result of a walk that succeeded. */
 struct walk {
-	u64 pa;		/* physical address of the byte */
+	u64 pa; /* physical address of the byte */
 	u8 page_shift;
 	bool writable, user, nx, global, dirty;
-	u8 steps;	/* entries read */
+	u8 steps; /* entries read */
 };
 
 static inline bool is_canonical(u64 va)

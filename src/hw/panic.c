@@ -79,14 +79,13 @@ void machine_panic(struct machine *m, const char *fmt, ...)
 		n = vsnprintf(m->panic_text, sizeof(m->panic_text), fmt, ap);
 		va_end(ap);
 		if (c && n >= 0 && (size_t)n < sizeof(m->panic_text))
-			snprintf(
-				m->panic_text + n, sizeof(m->panic_text) - n,
-				"\ncpu %u time %llu cpl %u rip %#llx rsp %#llx "
+			snprintf(m->panic_text + n, sizeof(m->panic_text) - n,
+				 "\ncpu %u time %llu cpl %u rip %#llx rsp %#llx "
 				 "cr2 %#llx cr3 %#llx insns %llu",
-				c->index, (unsigned long long)c->now, c->cpl,
-				(unsigned long long)c->rip, (unsigned long long)c->r[RSP],
-				(unsigned long long)c->cr2, (unsigned long long)c->cr3,
-				(unsigned long long)c->icount);
+				 c->index, (unsigned long long)c->now, c->cpl,
+				 (unsigned long long)c->rip, (unsigned long long)c->r[RSP],
+				 (unsigned long long)c->cr2, (unsigned long long)c->cr3,
+				 (unsigned long long)c->icount);
 	}
 	stop_forever(m, STOP_PANIC);
 }

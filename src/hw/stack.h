@@ -34,13 +34,13 @@ struct machine;
 struct cpu;
 
 struct stack {
-	u64 magic;	      /* [I] */
-	struct machine *m;    /* [I] */
-	struct cpu *cpu;      /* the CPU running it, NULL when none; written by the switch */
-	void *task;	      /* the kernel's task_struct; the hardware floor never follows it */
-	struct ctx ctx;	      /* valid while parked */
+	u64 magic;	   /* [I] */
+	struct machine *m; /* [I] */
+	struct cpu *cpu;   /* the CPU running it, NULL when none; written by the switch */
+	void *task;	   /* the kernel's task_struct; the hardware floor never follows it */
+	struct ctx ctx;	   /* valid while parked */
 	struct stack *next_free;
-	u32 id;		      /* index in the machine's stack region */
+	u32 id; /* index in the machine's stack region */
 };
 
 /*

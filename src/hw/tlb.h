@@ -28,14 +28,14 @@
 enum tlb_access { TLB_READ = 0, TLB_WRITE = 1, TLB_EXEC = 2 };
 
 struct tlb_entry {
-	u64 vpn;      /* virtual page number of the first 4 KiB of the page it maps */
-	u64 pa;	      /* physical base of the page */
+	u64 vpn; /* virtual page number of the first 4 KiB of the page it maps */
+	u64 pa;	 /* physical base of the page */
 	/* instruction number of the last use: stamps of an array lie together, so that the oldest
 	 * is found fast */
 	u64 *stamp;
-	u64 gen;      /* tlb->gen when it was filled; older than a flush floor = dropped */
+	u64 gen; /* tlb->gen when it was filled; older than a flush floor = dropped */
 	u16 pcid;
-	u16 next;     /* 1 + index of the next entry in its hash chain, 0 = last */
+	u16 next;      /* 1 + index of the next entry in its hash chain, 0 = last */
 	u8 page_shift; /* 12, 21, 30 */
 	bool valid, global, user, writable, nx, dirty;
 };
@@ -51,17 +51,18 @@ struct tlb_array {
 	u64 *swept;	     /* per set: tlb->gen when its dropped entries were last cleared away */
 	u16 *head;	     /* 1 + index of the first entry of a chain, 0 = none */
 	u32 sets, ways, hash_mask;
-	bool zeros;	     /* an entry was made with stamp 0: a free way is not the only one */
-	u8 slots_exec;	     /* which slots name its entries: 0 read and write, 1 exec, 2 none */
+	bool zeros;    /* an entry was made with stamp 0: a free way is not the only one */
+	u8 slots_exec; /* which slots name its entries: 0 read and write, 1 exec, 2 none */
 	struct tlb_order *order; /* of one wide set; NULL: ways are few enough to compare all */
 };
 
 /*
- * The ways of a fully associative array in the order of what their stamps were when last looked at. Stamps only
- * grow, so the first whose stamp is still that is the oldest of all.
+ * The ways of a fully associative array in the order of what their stamps were when last looked at.
+ * Stamps only grow, so the first whose stamp is still that is the oldest of all.
  */
 struct tlb_order {
-	u64 free[2];		 /* ways that may have stamp 0, which are not in the list; a bit each */
+	/* ways that may have stamp 0, which are not in the list; a bit each */
+	u64 free[2];
 	u64 seen[TLB_MAX_L1];	 /* what the stamp was */
 	u8 next[TLB_MAX_L1 + 1]; /* the list's ends are next and prev of TLB_MAX_L1 */
 	u8 prev[TLB_MAX_L1 + 1];
@@ -87,8 +88,8 @@ struct tlb {
 	u64 next_ctx;
 	struct tlb_slot slot[3][TLB_SLOTS]; /* by enum tlb_access */
 	struct tlb_array l1d, l1i, l2;
-	u8 sizes_seen;			    /* page sizes ever filled: 1 4 KiB, 2 2 MiB, 4 1 GiB */
-	u64 gen;			    /* counts flushes */
+	u8 sizes_seen; /* page sizes ever filled: 1 4 KiB, 2 2 MiB, 4 1 GiB */
+	u64 gen;       /* counts flushes */
 	/* entries (global / other) filled before this are dropped */
 	u64 floor_global, floor_local;
 	/* [4096]: the same for the non-global entries of one PCID */
@@ -108,8 +109,8 @@ struct cpu;
 /* Allocate the arrays in the arena. 0 or -ENOMEM. */
 int tlb_init(struct cpu *cpu);
 /* What INVLPG, MOV CR3, CR4.PGE toggles and INVPCID must drop, no more. */
-void tlb_flush_page(struct cpu *cpu, u64 va);		 /* INVLPG: current PCID and globals */
-void tlb_flush_pcid(struct cpu *cpu, u16 pcid);		 /* non-global entries of a PCID */
+void tlb_flush_page(struct cpu *cpu, u64 va);	/* INVLPG: current PCID and globals */
+void tlb_flush_pcid(struct cpu *cpu, u16 pcid); /* non-global entries of a PCID */
 void tlb_flush_pcid_page(struct cpu *cpu, u16 pcid, u64 va);
 void tlb_flush_all(struct cpu *cpu, bool globals);
 /*
@@ -128,12 +129,12 @@ struct tlb_entry *tlb_lookup_l2(struct cpu *cpu, u64 va);
  * way, else the oldest stamp, lowest way first); the evicted entry's slots go with it. Returns the
  * entry.
  */
-struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access,
-			      const struct tlb_entry *e, u64 stamp);
+struct tlb_entry *tlb_fill_l1(struct cpu *cpu, enum tlb_access access, const struct tlb_entry *e,
+			      u64 stamp);
 void tlb_fill_l2(struct cpu *cpu, const struct tlb_entry *e, u64 stamp);
 /* Name `e` in the host index for va's 4 KiB page under the present context. */
-static inline void tlb_index(struct tlb *t, enum tlb_access access, u64 va,
-			     struct tlb_entry *e, void *host_page)
+static inline void tlb_index(struct tlb *t, enum tlb_access access, u64 va, struct tlb_entry *e,
+			     void *host_page)
 {
 	struct tlb_slot *s = &t->slot[access][tlb_slot_index(va)];
 

@@ -38,7 +38,7 @@ enum trace_id {
 	TRACE_CONT = 0,
 	/* a: prev_pid | prev_prio << 32 | prev_state << 48; b: next_pid | next_prio << 32 */
 	TRACE_SCHED_SWITCH = 1,
-	TRACE_SCHED_WAKING = 2,	     /* a: pid | prio << 32 | target_cpu << 48 */
+	TRACE_SCHED_WAKING = 2, /* a: pid | prio << 32 | target_cpu << 48 */
 	TRACE_SCHED_WAKEUP = 3,
 	TRACE_SCHED_WAKEUP_NEW = 4,
 	TRACE_SCHED_MIGRATE_TASK = 5, /* a: pid | prio << 32; b: orig_cpu | dest_cpu << 32 */
@@ -46,23 +46,23 @@ enum trace_id {
 	TRACE_SCHED_PROCESS_EXEC = 7, /* a: pid | old_pid << 32 */
 	TRACE_SCHED_PROCESS_EXIT = 8, /* a: pid | prio << 32; b: exit code */
 	TRACE_SCHED_PROCESS_WAIT = 9,
-	TRACE_SYS_ENTER = 10, /* a: nr; b: XXH3 of the six arguments (guest values) */
-	TRACE_SYS_EXIT = 11,	     /* a: nr; b: ret */
-	TRACE_PAGE_FAULT_USER = 12,  /* a: address; b: ip; then CONT a: error code */
+	TRACE_SYS_ENTER = 10,	    /* a: nr; b: XXH3 of the six arguments (guest values) */
+	TRACE_SYS_EXIT = 11,	    /* a: nr; b: ret */
+	TRACE_PAGE_FAULT_USER = 12, /* a: address; b: ip; then CONT a: error code */
 	TRACE_PAGE_FAULT_KERNEL = 13,
 	TRACE_IRQ_VECTOR_ENTRY = 14, /* a: vector */
 	TRACE_IRQ_VECTOR_EXIT = 15,
-	TRACE_EXCEPTION = 16,	     /* a: vector | error code << 32; b: rip */
+	TRACE_EXCEPTION = 16,		 /* a: vector | error code << 32; b: rip */
 	TRACE_HRTIMER_EXPIRE_ENTRY = 17, /* a: expires ns */
-	TRACE_SIGNAL_GENERATE = 18,  /* a: sig | pid << 32; b: code */
-	TRACE_SIGNAL_DELIVER = 19,   /* a: sig; b: handler (0 = default) */
+	TRACE_SIGNAL_GENERATE = 18,	 /* a: sig | pid << 32; b: code */
+	TRACE_SIGNAL_DELIVER = 19,	 /* a: sig; b: handler (0 = default) */
 	/* a: line | len << 32; b: XXH3 of the bytes; the listener also gets the bytes */
 	TRACE_CONSOLE = 20,
 	TRACE_PIPE_WRITE = 21,
 	TRACE_PIPE_READ = 22,
-	TRACE_TLB_FLUSH = 23,	     /* a: reason; b: pages */
+	TRACE_TLB_FLUSH = 23, /* a: reason; b: pages */
 	TRACE_OOM = 24,
-	TRACE_MM_PAGE_ALLOC = 25,    /* not digested from here on unless trace_digested says so */
+	TRACE_MM_PAGE_ALLOC = 25, /* not digested from here on unless trace_digested says so */
 	TRACE_MM_PAGE_FREE = 26,
 	TRACE_KMEM_CACHE_ALLOC = 27,
 	TRACE_KMEM_CACHE_FREE = 28,
@@ -70,7 +70,7 @@ enum trace_id {
 	TRACE_SCHED_STAT_WAIT = 30,
 	TRACE_FAULT_INJECTED = 31,
 	TRACE_TASK_NEWTASK = 32,
-	TRACE_TASK_RENAME = 33,	     /* a: pid; CONT a, b: comm */
+	TRACE_TASK_RENAME = 33, /* a: pid; CONT a, b: comm */
 	TRACE_NR
 };
 
@@ -82,9 +82,9 @@ typedef void trace_listener_fn(void *arg, const struct trace_record *r);
 #define TRACE_BUFFER_RECORDS 1024
 
 struct trace {
-	u64 digest;   /* the last fold */
+	u64 digest; /* the last fold */
 	u64 nr_events;
-	u32 used;     /* records in buf */
+	u32 used;	/* records in buf */
 	bool digesting; /* the last record but continuations entered the digest */
 	u64 enabled[(TRACE_NR + 63) / 64]; /* ids wanted by the listener beyond the digested set */
 	trace_listener_fn *listener;

@@ -2,19 +2,22 @@
 /*
  * Futexes: sleeping on a word of user memory and waking who sleeps there.
  *
- * Called by futex(2), and by mm when a thread lets go of its address space (CLONE_CHILD_CLEARTID, which pthread_join waits on). Calls
- * the scheduler and user access. What the word means is user space's own; nothing here changes it.
+ * Called by futex(2), and by mm when a thread lets go of its address space (CLONE_CHILD_CLEARTID,
+ * which pthread_join waits on). Calls the scheduler and user access. What the word means is user
+ * space's own; nothing here changes it.
  *
  *	thread 8: futex(0x4c2010, WAIT, 2)    key { address space 5, 0x4c2010 } -> bucket 0x3a: [8]; the word is 2: sleeps
  *	thread 7: word = 0; futex(WAKE, 1)    the same key, the same bucket: 8 leaves the list, woken; returns 1
  *
- *	U1 a waiter is in its bucket before it reads the word: a wake between the two is not lost, and who was woken says so whatever
- *	   it then read.
- *	U2 a private word is named by address space and address; another by the frame that holds it, which a waiter keeps by a reference.
+ *	U1 a waiter is in its bucket before it reads the word: a wake between the two is not lost,
+ *	   and who was woken says so whatever it then read.
+ *	U2 a private word is named by address space and address; another by the frame that holds it,
+ *	   which a waiter keeps by a reference.
  *	U3 whoever takes a waiter out of its bucket wakes it; nobody else touches it after.
  *
  * Units:   user addresses, multiples of 4. Owner: a waiter lies on its task's stack while it waits. Locking: nothing charges between
- * a look at a bucket and its change. Errors: see futex.h. Time: the user access and the wake-up. Source: futex(2); Linux kernel/futex.
+ * a look at a bucket and its change. Errors: see futex.h. Time: the user access and the wake-up.
+ * Source: futex(2); Linux kernel/futex.
  */
 #include "ipc/futex.h"
 
@@ -156,7 +159,8 @@ static int requeue(struct futex_key *from, struct futex_key *to, int nr)
 	struct futex_q *q;
 	int count = 0;
 
-	while (count < nr && (from->space != to->space || from->at != to->at) && (q = find_waiter(from, ~0u))) {
+	while (count < nr && (from->space != to->space || from->at != to->at) &&
+	       (q = find_waiter(from, ~0u))) {
 		list_del(&q->node);
 		put_key(&q->key);
 		q->key = *to;
@@ -168,7 +172,8 @@ static int requeue(struct futex_key *from, struct futex_key *to, int nr)
 	return count;
 }
 
-long futex_requeue(u64 uaddr, u64 uaddr2, bool private, int nr_wake, int nr_requeue, const u32 *expected)
+long futex_requeue(u64 uaddr, u64 uaddr2, bool private, int nr_wake, int nr_requeue,
+		   const u32 *expected)
 {
 	struct futex_key from, to;
 	long ret;

@@ -25,16 +25,18 @@ struct list_head *futex_buckets(void);
 /* Empty buckets, and the hook by which a dying thread wakes its joiner. 0. */
 int futex_init(struct kernel *k, struct list_head buckets[FUTEX_BUCKETS]);
 /*
- * Sleep while the u32 at uaddr is val, until woken with a bit of bitset or the monotonic time *end_ns (NULL: for ever). 0, -EAGAIN
- * (another value), -ETIMEDOUT, -ERESTARTSYS (-EINTR with an end), -EFAULT, -EINVAL.
+ * Sleep while the u32 at uaddr is val, until woken with a bit of bitset or the monotonic time
+ * *end_ns (NULL: for ever). 0, -EAGAIN (another value), -ETIMEDOUT, -ERESTARTSYS (-EINTR with an
+ * end), -EFAULT, -EINVAL.
  */
 long futex_wait(u64 uaddr, bool private, u32 val, const u64 *end_ns, u32 bitset);
 /* Wake at most nr waiters, the longest waiting first; how many, or -EFAULT, -EINVAL. */
 long futex_wake(u64 uaddr, bool private, int nr, u32 bitset);
 /*
- * Wake nr_wake waiters of uaddr and let up to nr_requeue others wait for uaddr2 instead; with expected, only while the word at uaddr is
- * that. How many of both, or -EAGAIN, -EFAULT, -EINVAL.
+ * Wake nr_wake waiters of uaddr and let up to nr_requeue others wait for uaddr2 instead; with
+ * expected, only while the word at uaddr is that. How many of both, or -EAGAIN, -EFAULT, -EINVAL.
  */
-long futex_requeue(u64 uaddr, u64 uaddr2, bool private, int nr_wake, int nr_requeue, const u32 *expected);
+long futex_requeue(u64 uaddr, u64 uaddr2, bool private, int nr_wake, int nr_requeue,
+		   const u32 *expected);
 
 #endif

@@ -400,7 +400,8 @@ static s64 set_pipe_size(struct pipe_inode_info *pipe, u64 bytes)
 		return -EINVAL;
 	nr_slots = roundup_pow_of_two(max(DIV_ROUND_UP(bytes, (u64)PAGE_SIZE), (u64)1));
 	if (nr_slots > PIPE_MAX_BUFFERS)
-		return -EPERM; /* above pipe-max-size; larger rings for CAP_SYS_RESOURCE are absent */
+		/* above pipe-max-size; larger rings for CAP_SYS_RESOURCE are absent */
+		return -EPERM;
 	mutex_lock(&pipe->mutex);
 	was_full = is_full(pipe);
 	ret = resize_ring(pipe, (u32)nr_slots);

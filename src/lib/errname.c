@@ -2,7 +2,8 @@
 /*
  * The names and texts of Linux's x86-64 error numbers.
  *
- * Called wherever an error becomes a message (strace, init's complaints, the API). Knows nothing but numbers.
+ * Called wherever an error becomes a message (strace, init's complaints, the API). Knows nothing
+ * but numbers.
  *
  *	errno_name(2) = "ENOENT", errno_text(2) = "No such file or directory"
  *

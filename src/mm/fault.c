@@ -57,17 +57,17 @@ static bool at_uaccess(const struct pt_regs *regs)
 
 static void __noreturn oops(const struct pt_regs *regs, u64 error, u64 address)
 {
-	machine_panic(
-		this_machine(),
-		"BUG: unable to handle page fault for address: %016llx\n"
-		"#PF: supervisor %s, error_code(0x%04llx)\n"
-		"RIP: %04llx:%016llx RSP: %016llx CPU: %u",
-		(unsigned long long)address,
-		error & PF_I ? "instruction fetch" :
-		error & PF_W ? "write" :
-			       "read",
-		(unsigned long long)error, (unsigned long long)regs->cs,
-		(unsigned long long)regs->ip, (unsigned long long)regs->sp, smp_processor_id());
+	machine_panic(this_machine(),
+		      "BUG: unable to handle page fault for address: %016llx\n"
+		      "#PF: supervisor %s, error_code(0x%04llx)\n"
+		      "RIP: %04llx:%016llx RSP: %016llx CPU: %u",
+		      (unsigned long long)address,
+		      error & PF_I ? "instruction fetch" :
+		      error & PF_W ? "write" :
+				     "read",
+		      (unsigned long long)error, (unsigned long long)regs->cs,
+		      (unsigned long long)regs->ip, (unsigned long long)regs->sp,
+		      smp_processor_id());
 }
 
 /* The access cannot be satisfied. */

@@ -52,8 +52,8 @@ struct mm_file_ops {
 	void (*describe)(struct file *file, char *buf, size_t size, u32 *major, u32 *minor,
 			 u64 *ino);
 	/*
-	 * While a program runs from file, nobody may write it: -ETXTBSY when somebody does. Both may be
-	 * NULL (files that cannot be written).
+	 * While a program runs from file, nobody may write it: -ETXTBSY when somebody does. Both
+	 * may be NULL (files that cannot be written).
 	 */
 	int (*deny_write)(struct file *file);
 	void (*allow_write)(struct file *file);
@@ -170,7 +170,10 @@ int vm_brk_flags(u64 addr, u64 len, u64 flags);
 /* mremap(2), madvise(2). */
 s64 ksys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr);
 int do_madvise(u64 start, u64 len, int behavior);
-/* Files are in memory and mappings show the same pages: only the range and the flags are checked. 0, -EINVAL, -ENOMEM, -EBUSY. */
+/*
+ * Files are in memory and mappings show the same pages: only the range and the flags are checked.
+ * 0, -EINVAL, -ENOMEM, -EBUSY.
+ */
 int do_msync(u64 start, u64 len, int flags);
 /*
  * exec's stack in a mm that is not current's: map [start, end) with VM_STACK_FLAGS | flags. 0 or

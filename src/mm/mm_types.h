@@ -85,12 +85,12 @@ struct vm_fault {
 	struct vm_area_struct *vma;
 	u64 address; /* page-aligned */
 	u64 real_address;
-	u64 pgoff;	/* page offset in the file */
-	u32 flags;	/* FAULT_FLAG_* */
-	pmd_t *pmd;	/* host pointer to the entry naming the table below */
-	pte_t *pte;	/* host pointer, valid under page_table_lock */
-	pte_t orig_pte; /* as it was when the fault looked */
-	struct page *page; /* from ->fault, with a reference the fault code then owns */
+	u64 pgoff;	       /* page offset in the file */
+	u32 flags;	       /* FAULT_FLAG_* */
+	pmd_t *pmd;	       /* host pointer to the entry naming the table below */
+	pte_t *pte;	       /* host pointer, valid under page_table_lock */
+	pte_t orig_pte;	       /* as it was when the fault looked */
+	struct page *page;     /* from ->fault, with a reference the fault code then owns */
 	struct page *cow_page; /* private copy under way */
 };
 

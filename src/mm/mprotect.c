@@ -305,7 +305,8 @@ int do_msync(u64 start, u64 len, int flags)
 	u64 end;
 	int err;
 
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (start & ~PAGE_MASK) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (start & ~PAGE_MASK) ||
+	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
 		return -EINVAL;
 	end = start + PAGE_ALIGN(len);
 	if (end < start)

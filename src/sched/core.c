@@ -686,7 +686,10 @@ void do_task_dead(void)
 	struct task_struct *t = current;
 	u64 flags;
 
-	/* From here on no preemption: it would switch away with TASK_DEAD seen, the stack freed, and the task still queued. */
+	/*
+	 * From here on no preemption: it would switch away with TASK_DEAD seen, the stack freed,
+	 * and the task still queued.
+	 */
 	preempt_disable();
 	flags = spin_lock_irqsave_flags(&t->pi_lock);
 	/* A waker that saw an earlier state has finished with it. */

@@ -161,12 +161,12 @@ static struct task_struct *reparent_one(struct task_struct *t, struct task_struc
 	bool same_group = reaper->group_leader == t->group_leader;
 	struct task_struct *thread;
 
-	for_each_thread(child, thread)
-		thread->real_parent = thread->parent = reaper;
+	for_each_thread(child, thread) thread->real_parent = thread->parent = reaper;
 	list_move_tail(&child->sibling, &reaper->children);
 	if (same_group)
 		return NULL;
-	child->exit_signal = SIGCHLD_NR; /* whatever its parent wanted: the new one waits for ordinary children */
+	/* whatever its parent wanted: the new one waits for ordinary children */
+	child->exit_signal = SIGCHLD_NR;
 	if (k->hooks.reparented)
 		k->hooks.reparented(child, t);
 	if (child->exit_state == EXIT_ZOMBIE && thread_group_empty(child) &&

@@ -369,8 +369,14 @@ static int build(const struct kernel_clone_args *args, struct task_struct *t)
 	if (err)
 		goto unfork;
 	flags = tasklist_lock();
-	/* Whoever killed the caller's process or group has looked at the tree already: this child would be missed. */
-	err = !args->kthread && (fatal_signal_pending(current) || current->group_leader->group_exit) ? -EINTR : 0;
+	/*
+	 * Whoever killed the caller's process or group has looked at the tree already: this child
+	 * would be missed.
+	 */
+	err = !args->kthread &&
+			      (fatal_signal_pending(current) || current->group_leader->group_exit) ?
+		      -EINTR :
+		      0;
 	if (err)
 		free_pid(t->pid);
 	else
@@ -430,7 +436,8 @@ void complete_vfork_done(struct task_struct *t)
 
 	if (!t->vfork_done)
 		return;
-	flags = tasklist_lock(); /* a killed parent takes it back under the same lock, and then its stack goes */
+	/* a killed parent takes it back under the same lock, and then its stack goes */
+	flags = tasklist_lock();
 	vfork = t->vfork_done;
 	t->vfork_done = NULL;
 	if (vfork)

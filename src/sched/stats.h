@@ -37,8 +37,8 @@ struct cpu_stats {
  * up to their last accounting. The record is valid during the call. Any stack; charges nothing. */
 void sched_stats_for_each(struct kernel *k, void (*fn)(void *arg, const struct task_stats *s),
 			  void *arg);
-/* The record after prev, NULL: the first one, with figures up to its last accounting. NULL after the
- * last. Any stack; charges nothing. */
+/* The record after prev, NULL: the first one, with figures up to its last accounting. NULL after
+ * the last. Any stack; charges nothing. */
 const struct task_stats *sched_stats_next(struct kernel *k, const struct task_stats *prev);
 /* What the record's task has run since its last accounting, up to the machine's time. */
 u64 sched_stats_open_ns(struct kernel *k, const struct task_stats *s);

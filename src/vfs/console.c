@@ -10,7 +10,8 @@
  *	                                                 read again: sleeps on `wait`
  *	embedder: console_input_close()       -------->  0: end of file, now and always
  *
- *	task 5: write(1, "a\n", 2) -> line 0 -> trace record (line, length, hash), then console_sink(line 0, "a\n", 2)
+ *	task 5: write(1, "a\n", 2) -> line 0 -> trace record (line, length, hash), then
+ *	console_sink(line 0, "a\n", 2)
  *
  * K1  0 <= head - tail <= CONSOLE_RING_BYTES; byte i of the input stands at i mod
  *     CONSOLE_RING_BYTES.

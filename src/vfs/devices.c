@@ -6,7 +6,8 @@
  * /proc/devices. Calls the registered operations, whatever floor they live on.
  *
  *	mknod /tmp/n c 1 3; cat < /tmp/n
- *	open: inode mode S_IFCHR, i_rdev 1:3, f_op def_chr_fops -> table -> f_op = null_fops -> null_fops.open, if any
+ *	open: inode mode S_IFCHR, i_rdev 1:3, f_op def_chr_fops -> table -> f_op = null_fops ->
+ *	null_fops.open, if any
  *
  * C1  A number is registered at most once and for ever; files keep pointing at its operations.
  * C2  random and urandom give bytes of one generator of the machine, seeded from the configuration:

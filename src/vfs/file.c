@@ -6,7 +6,8 @@
  * mntput.
  *
  *	fd 3 of task 7 --+
- *	fd 4 of task 7 --+--> file { f_count 3, f_pos 120 } --> path { mnt 1, dentry "log" } --> inode 9
+ *	fd 4 of task 7 --+--> file { f_count 3, f_pos 120 } --> path { mnt 1, dentry "log" } -->
+ *	inode 9
  *	fd 3 of task 8 --+         (dup and fork share the position)
  *
  * L1  f_count is the number of table slots, mappings and callers holding the file; at 0 release

@@ -8,7 +8,8 @@
  * A file of 10,000 bytes written as "seek 8192, write 1808":
  *
  *	i_size 10000   i_pages: [2] -> page (1,808 bytes of data, the rest zero)      pages 0 and 1 are holes: they read as zero
- *	mmap of page 0 and a load: the fault makes a zeroed page [0]; read and mmap see one frame from then on.
+ *	mmap of page 0 and a load: the fault makes a zeroed page [0]; read and mmap see one frame
+ *	from then on.
  *
  * P1  i_pages[n] holds one reference to the page; page->mapping and page->index name the place
  *     while it stands there.
@@ -118,17 +119,25 @@ void truncate_inode_pages(struct address_space *mapping, u64 start_index)
 	}
 }
 
-/* The first address of vma that shows page start_index of its file or a later one; vm_end when none does. */
+/*
+ * The first address of vma that shows page start_index of its file or a later one; vm_end when none
+ * does.
+ */
 static u64 vma_from_index(const struct vm_area_struct *vma, u64 start_index)
 {
 	u64 skip = start_index > vma->vm_pgoff ? start_index - vma->vm_pgoff : 0;
 
-	return skip >= (vma->vm_end - vma->vm_start) >> PAGE_SHIFT ? vma->vm_end : vma->vm_start + (skip << PAGE_SHIFT);
+	return skip >= (vma->vm_end - vma->vm_start) >> PAGE_SHIFT ?
+		       vma->vm_end :
+		       vma->vm_start + (skip << PAGE_SHIFT);
 }
 
 static void unmap_in_mm(struct mm_struct *mm, const struct address_space *mapping, u64 start_index)
 {
-	/* Exclusive: a fault that looked at the old size is over, and one that follows sees the new one. */
+	/*
+	 * Exclusive: a fault that looked at the old size is over, and one that follows sees the new
+	 * one.
+	 */
 	mmap_write_lock(mm);
 	for (struct vm_area_struct *vma = mm->mmap; vma; vma = vma->vm_next) {
 		u64 start;
@@ -142,7 +151,10 @@ static void unmap_in_mm(struct mm_struct *mm, const struct address_space *mappin
 	mmap_write_unlock(mm);
 }
 
-/* The address space of the first process whose pid is above *pid and that has one, with a reference; NULL: no more. */
+/*
+ * The address space of the first process whose pid is above *pid and that has one, with a
+ * reference; NULL: no more.
+ */
 static struct mm_struct *next_process_mm(s32 *pid)
 {
 	struct task_struct *p, *t, *best = NULL;
@@ -150,8 +162,10 @@ static struct mm_struct *next_process_mm(s32 *pid)
 	u64 flags = tasklist_lock();
 
 	for_each_process(p) {
-		for_each_thread(p, t) {
-			if (t->pid > *pid && t->mm && !(t->flags & PF_KTHREAD) && (!best || t->pid < best->pid))
+		for_each_thread(p, t)
+		{
+			if (t->pid > *pid && t->mm && !(t->flags & PF_KTHREAD) &&
+			    (!best || t->pid < best->pid))
 				best = t;
 		}
 	}
@@ -164,8 +178,9 @@ static struct mm_struct *next_process_mm(s32 *pid)
 }
 
 /*
- * Linux finds the VMAs of a file in mapping->i_mmap; here every address space is asked, which is the same answer at a cost that grows
- * with the processes, paid by truncations of files that are mapped.
+ * Linux finds the VMAs of a file in mapping->i_mmap; here every address space is asked, which is
+ * the same answer at a cost that grows with the processes, paid by truncations of files that are
+ * mapped.
  */
 void unmap_mapping_range(struct address_space *mapping, u64 hole_begin)
 {

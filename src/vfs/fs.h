@@ -58,7 +58,7 @@ struct iattr;
 /* --- address_space: a file's pages --- */
 
 struct address_space {
-	struct inode *host; /* [I] */
+	struct inode *host;    /* [I] */
 	struct xarray i_pages; /* index -> page, one reference each [i_pages_lock] */
 	spinlock_t i_pages_lock;
 	u64 nrpages;
@@ -69,8 +69,9 @@ struct page *find_get_page(struct address_space *mapping, u64 index);
 /* The same, adding a zeroed page when absent. ERR_PTR(-ENOMEM). May sleep. */
 struct page *find_or_create_page(struct address_space *mapping, u64 index);
 /*
- * Take the pages from byte hole_begin on (whole pages) out of every page table that maps them, private copies too: the next access asks
- * the file again. For truncation; i_rwsem held, i_size already lowered; takes the mmap_lock of other address spaces. May sleep.
+ * Take the pages from byte hole_begin on (whole pages) out of every page table that maps them,
+ * private copies too: the next access asks the file again. For truncation; i_rwsem held, i_size
+ * already lowered; takes the mmap_lock of other address spaces. May sleep.
  */
 void unmap_mapping_range(struct address_space *mapping, u64 hole_begin);
 #define RLIMIT_FSIZE 1

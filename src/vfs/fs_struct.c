@@ -6,7 +6,8 @@
  * hooks of vfs/vfs.c. Calls dcache and mount counts only.
  *
  *	sh (pid 5)  fs -> { users 1, umask 022, root {rootfs, "/"}, pwd {rootfs, "/home"} }
- *	fork: the child gets a copy with one more reference on each path; CLONE_FS: users 2, one structure.
+ *	fork: the child gets a copy with one more reference on each path; CLONE_FS: users 2, one
+ *	structure.
  *
  * F1  root and pwd hold references, so a directory somebody stands in outlives its name.
  * F2  A reader takes a referenced copy under the lock and walks from that.

@@ -6,8 +6,8 @@
  * ranges, memcpy for kernel buffers.
  *
  *	readv(fd, {0x4000,3}, {0x5000,0}, {0x6000,9})   count 12
- *	copy_to_iter("hello", 5):  3 bytes to 0x4000, the empty segment is passed over, 2 bytes to 0x6000
- *	left: iov at segment 2, iov_offset 2, count 7
+ *	copy_to_iter("hello", 5):  3 bytes to 0x4000, the empty segment is passed over, 2 bytes to
+ *	0x6000 left: iov at segment 2, iov_offset 2, count 7
  *
  * I1  count is the sum of the bytes left in the segments, unless iov_iter_truncate() made it
  *     smaller; never larger.

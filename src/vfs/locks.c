@@ -2,22 +2,28 @@
 /*
  * File locks: records of fcntl(2) and whole files of flock(2).
  *
- * Called by do_fcntl, flock and the closing of descriptors and files. Calls wait queues and the slab allocator. It must not know how
- * a file stores its bytes: locks are advice between processes.
+ * Called by do_fcntl, flock and the closing of descriptors and files. Calls wait queues and the
+ * slab allocator. It must not know how a file stores its bytes: locks are advice between processes.
  *
- * Records of one inode after process 7 read-locked all and process 8 asked for a write lock on bytes 0..99:
+ * Records of one inode after process 7 read-locked all and process 8 asked for a write lock on
+ * bytes 0..99:
  *
  *	i_flock: { 7, read, 0..MAX }          8 waits; vfs->blocked_locks: { 8, waits for 7 }
- *	7 unlocks 0..99  -> { 7, read, 100..MAX }; all waiters of the inode look again; 8: { 8, write, 0..99 }
+ *	7 unlocks 0..99  -> { 7, read, 100..MAX }; all waiters of the inode look again; 8: { 8,
+ *	write, 0..99 }
  *
  *	L1 locks of one owner never overlap; of two owners only when both are read locks.
- *	L2 the owner of a record is a descriptor table, of a whole-file lock an open file; the two kinds do not see each other.
- *	L3 closing any descriptor of a file drops all records its table holds there; the last reference to an open file drops its lock.
- *	L4 a request that would close a circle of waiting record owners fails with -EDEADLK; the walk is bounded, as Linux's.
+ *	L2 the owner of a record is a descriptor table, of a whole-file lock an open file; the two
+ *	   kinds do not see each other.
+ *	L3 closing any descriptor of a file drops all records its table holds there; the last
+ *	   reference to an open file drops its lock.
+ *	L4 a request that would close a circle of waiting record owners fails with -EDEADLK; the
+ *	   walk is bounded, as Linux's.
  *
  * Units:   bytes, both ends inside. Owner: the inode's list, until unlock or close. Locking: none but that nothing charges between the
- * look at a list and its change. Errors: -EAGAIN, -EDEADLK, -ENOMEM, -ERESTARTSYS, -EINVAL, -EOVERFLOW, -EBADF. Time: the slab's
- * costs and wake-ups. Source: fcntl(2), flock(2); Linux fs/locks.c (behaviour).
+ * look at a list and its change. Errors: -EAGAIN, -EDEADLK, -ENOMEM, -ERESTARTSYS, -EINVAL,
+ * -EOVERFLOW, -EBADF. Time: the slab's costs and wake-ups. Source: fcntl(2), flock(2); Linux
+ * fs/locks.c (behaviour).
  */
 #include "vfs/locks.h"
 
@@ -85,8 +91,9 @@ static void drop(struct file_lock *l)
 }
 
 /*
- * Make the owner's records say `want`: merged with neighbours of its type, cut out of others. spare[0] becomes the lock, spare[1] the
- * right piece of one that is cut in two; what is used becomes NULL.
+ * Make the owner's records say `want`: merged with neighbours of its type, cut out of others.
+ * spare[0] becomes the lock, spare[1] the right piece of one that is cut in two; what is used
+ * becomes NULL.
  */
 static void apply(struct inode *inode, struct file_lock *want, struct file_lock *spare[2])
 {
@@ -193,7 +200,9 @@ static int set_lock(struct inode *inode, struct file_lock *want, bool wait)
 /* The bytes a struct flock names. */
 static int lock_range(const struct file *file, const struct user_flock *u, struct file_lock *l)
 {
-	s64 base = u->whence == SEEK_SET ? 0 : u->whence == SEEK_CUR ? file->f_pos : file->f_inode->i_size;
+	s64 base = u->whence == SEEK_SET ? 0 :
+		   u->whence == SEEK_CUR ? file->f_pos :
+					   file->f_inode->i_size;
 
 	if (u->whence != SEEK_SET && u->whence != SEEK_CUR && u->whence != SEEK_END)
 		return -EINVAL;
@@ -253,7 +262,8 @@ s64 fcntl_lock(struct file *file, u32 cmd, u64 uflock)
 		err = get_lock(file, &u, &want);
 		return err ? err : copy_to_user(uflock, &u, sizeof(u)) ? -EFAULT : 0;
 	}
-	if ((want.type == F_RDLCK && !(file->f_mode & FMODE_READ)) || (want.type == F_WRLCK && !(file->f_mode & FMODE_WRITE)))
+	if ((want.type == F_RDLCK && !(file->f_mode & FMODE_READ)) ||
+	    (want.type == F_WRLCK && !(file->f_mode & FMODE_WRITE)))
 		return -EBADF;
 	return set_lock(file->f_inode, &want, cmd == F_SETLKW);
 }
@@ -283,8 +293,10 @@ int ksys_flock(u32 fd, u32 cmd)
 		return -EBADF;
 	want.owner = off.owner = file;
 	off.type = F_UNLCK;
-	if (want.type != F_UNLCK && (file->f_mode & (FMODE_READ | FMODE_WRITE)) && find_conflict(file->f_inode, &want))
-		err = set_lock(file->f_inode, &off, false); /* a conversion is not atomic: the old lock goes first */
+	if (want.type != F_UNLCK && (file->f_mode & (FMODE_READ | FMODE_WRITE)) &&
+	    find_conflict(file->f_inode, &want))
+		/* a conversion is not atomic: the old lock goes first */
+		err = set_lock(file->f_inode, &off, false);
 	if (!err)
 		err = set_lock(file->f_inode, &want, !(cmd & LOCK_NB));
 	fput(file);

@@ -9,7 +9,10 @@
 struct file;
 struct files_struct;
 
-/* F_GETLK, F_SETLK, F_SETLKW with a struct flock at a user address. 0 or -errno; -ERESTARTSYS when a signal ended the wait. */
+/*
+ * F_GETLK, F_SETLK, F_SETLKW with a struct flock at a user address. 0 or -errno; -ERESTARTSYS when
+ * a signal ended the wait.
+ */
 s64 fcntl_lock(struct file *file, u32 cmd, u64 uflock);
 /* flock(2): LOCK_SH, LOCK_EX or LOCK_UN, perhaps with LOCK_NB. */
 int ksys_flock(u32 fd, u32 cmd);

@@ -8,9 +8,11 @@
  *
  * Every one has the same shape:
  *
- *	walk to the parent -> lock the parent's i_rwsem -> look the last name up -> judge -> tell the file system -> tell the dcache
+ *	walk to the parent -> lock the parent's i_rwsem -> look the last name up -> judge -> tell
+ *	the file system -> tell the dcache
  *
- *	rename("/a/x", "/b/y"):  walk both parents; s_vfs_rename_mutex; lock ancestor first, else old then new; judge; ->rename; d_move
+ *	rename("/a/x", "/b/y"):  walk both parents; s_vfs_rename_mutex; lock ancestor first, else
+ *	old then new; judge; ->rename; d_move
  *
  * O1  Judgement (existence, permission, sticky bit, kinds) is complete before the file system is
  *     asked, and the lock is held from the lookup to the change, so nothing judged can change in

@@ -6,7 +6,8 @@
  * meanwhile. Calls the figures of scheduler and address space.
  *
  *	/proc/7/stat:	7 (sh) S 1 7 7 0 -1 4194304 210 0 0 0 3 1 0 0 20 0 1 0 12 1994752 180 ...
- *			pid comm state ppid pgrp session tty tpgid flags minflt . majflt . utime stime . . prio nice threads . start vsize rss
+ *			pid comm state ppid pgrp session tty tpgid flags minflt . majflt . utime
+ *			stime . . prio nice threads . start vsize rss
  *
  * Z1  A task without an address space (kernel thread, zombie) has empty maps, cmdline and exe; its
  *     memory figures are 0 or left out.

@@ -4,7 +4,8 @@
  *
  * Called by the system call table and by the kernel's own reads (exec). Calls f_op.
  *
- *	write(1, 0x7ffd10, 6):  fget(1) -> f_pos_lock (shared files only) -> vfs_write: FMODE_WRITE? access_ok? -> f_op->write_iter
+ *	write(1, 0x7ffd10, 6):  fget(1) -> f_pos_lock (shared files only) -> vfs_write: FMODE_WRITE?
+ *	access_ok? -> f_op->write_iter
  *	                        f_pos += 6 -> fput
  *
  * V1  f_pos changes only under f_pos_lock for files that have a position several users share, so

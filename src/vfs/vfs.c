@@ -5,7 +5,8 @@
  * Called by boot (vfs_init), by tests and failed boots (vfs_exit). Calls everything in this folder
  * once.
  *
- *	caches -> types -> rootfs mounted on / -> cred, fs, files of the boot task -> devices -> /dev, /proc made and mounted
+ *	caches -> types -> rootfs mounted on / -> cred, fs, files of the boot task -> devices ->
+ *	/dev, /proc made and mounted
  *	       -> hooks: files as mappings see them (floor 5), fork/exec/exit of tasks (floor 4)
  *
  * J1  vfs_init either brings all of it up or nothing: vfs_exit undoes any prefix of it, in reverse.

@@ -39,7 +39,7 @@ struct vfs_root {
 
 	u64 nr_inodes, nr_files;
 	struct list_head blocked_locks; /* record lock requests that wait (locks.c) */
-	u64 nr_file_pages; /* page cache: "Cached" of /proc/meminfo */
+	u64 nr_file_pages;		/* page cache: "Cached" of /proc/meminfo */
 
 	struct cred *init_cred; /* root's, held for ever */
 	struct console *console;

@@ -372,7 +372,8 @@ static void test_describe(struct file *file, char *buf, size_t size, u32 *major,
 
 static void use_files(int (*mmap)(struct file *, struct vm_area_struct *))
 {
-	struct mm_file_ops ops = { test_get_file, test_fput, test_may_map, mmap, test_describe, NULL, NULL };
+	struct mm_file_ops ops = { test_get_file, test_fput, test_may_map, mmap,
+				   test_describe, NULL,	     NULL };
 
 	register_mm_file_ops(kern(), &ops);
 }

@@ -193,8 +193,7 @@ static void step_mmap(struct step *s)
 	s64 at, want;
 
 	random_range(s->rng, &first, &pages);
-	if (how ==
-	    0) { /* anywhere; what falls outside the window goes away again */
+	if (how == 0) { /* anywhere; what falls outside the window goes away again */
 		want = model_place(s->md, pages);
 		at = vm_mmap_pgoff(NULL, 0, pages * (u64)PAGE_SIZE, prot, kind | MAP_ANONYMOUS, 0);
 		CHECK(at == (s64)WIN_START + want * (s64)PAGE_SIZE);

@@ -2,7 +2,10 @@
 #ifndef TESTS_OSIM_API_FIXTURE_H
 #define TESTS_OSIM_API_FIXTURE_H
 
-/* A booted machine through the public API, with its console captured; for tests that also look inside (they link the floors). */
+/*
+ * A booted machine through the public API, with its console captured; for tests that also look
+ * inside (they link the floors).
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>

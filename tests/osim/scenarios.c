@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scenarios whose digests are golden: made of committed bytes and native programs only, so that every build must agree.
+ * Scenarios whose digests are golden: made of committed bytes and native programs only, so that
+ * every build must agree.
  *
  *	scenarios NAME [MACHINES]	run NAME on that many machines interleaved in one thread (default 1); prints `digest HEX`
  *	scenarios --list
@@ -148,7 +149,8 @@ static void add_tour(struct osim *o)
 	static const char *const argv[] = { "tour", NULL }, *const envp[] = { "A=1", NULL };
 	struct osim_exec exec = { .path = "/tour", .argv = argv, .envp = envp };
 
-	if (osim_add_file(o, "/tour", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)) || osim_spawn(o, &exec) < 0) {
+	if (osim_add_file(o, "/tour", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)) ||
+	    osim_spawn(o, &exec) < 0) {
 		fprintf(stderr, "tour: %s\n", osim_last_error(o));
 		exit(1);
 	}
@@ -180,7 +182,8 @@ static void build(struct osim *o, const char *name)
 	} else if (!strcmp(name, "crowd")) {
 		add_tour(o);
 		for (int i = 0; i < 12; i++)
-			osim_spawn_native(o, i % 3 ? "pipe" : "cow", i % 3 ? pipe_parent : cow_parent, NULL, NULL);
+			osim_spawn_native(o, i % 3 ? "pipe" : "cow",
+					  i % 3 ? pipe_parent : cow_parent, NULL, NULL);
 	} else {
 		fprintf(stderr, "scenarios: no scenario %s\n", name);
 		exit(2);
@@ -246,7 +249,8 @@ static uint64_t on_threads(const char *name, int n)
 
 		pthread_join(t[i], &d);
 		if (i && *(uint64_t *)d != first) {
-			fprintf(stderr, "scenarios: thread %d differs: %016llx\n", i, (unsigned long long)*(uint64_t *)d);
+			fprintf(stderr, "scenarios: thread %d differs: %016llx\n", i,
+				(unsigned long long)*(uint64_t *)d);
 			exit(1);
 		}
 		first = *(uint64_t *)d;
@@ -256,7 +260,10 @@ static uint64_t on_threads(const char *name, int n)
 	return first;
 }
 
-/* Slices of 333 us of virtual time in turn, so that every machine is stopped and resumed many times. */
+/*
+ * Slices of 333 us of virtual time in turn, so that every machine is stopped and resumed many
+ * times.
+ */
 static uint64_t interleaved(const char *name, int n)
 {
 	struct osim **o = calloc((size_t)n, sizeof(*o));
@@ -278,7 +285,8 @@ static uint64_t interleaved(const char *name, int n)
 			check_end(o[i], stop);
 			d = osim_digest(o[i]);
 			if (left != n && d != first) {
-				fprintf(stderr, "scenarios: machine %d differs: %016llx\n", i, (unsigned long long)d);
+				fprintf(stderr, "scenarios: machine %d differs: %016llx\n", i,
+					(unsigned long long)d);
 				exit(1);
 			}
 			first = d;

@@ -95,7 +95,8 @@ static void slicing_a_run_changes_nothing(void **state)
 	uint64_t digest = 0, time = 0;
 
 	(void)state;
-	for (uint64_t step = 0; step <= 200000; step = step ? step * 3 + 1 : 111) { /* shorter and longer than the quantum */
+	/* shorter and longer than the quantum */
+	for (uint64_t step = 0; step <= 200000; step = step ? step * 3 + 1 : 111) {
 		static struct api a;
 		enum osim_stop stop = OSIM_STOP_LIMIT;
 
@@ -198,7 +199,8 @@ static void a_machine_in_which_nothing_can_happen_is_a_deadlock_with_a_report(vo
 	assert_true(osim_report(a.o, report, sizeof(report)) > 0);
 	assert_non_null(strstr(report, "waiter"));
 	/* Another program can still be started. */
-	assert_int_equal(osim_watch(a.o, osim_spawn_native(a.o, "late", compute_1ms, NULL, NULL)), 0);
+	assert_int_equal(osim_watch(a.o, osim_spawn_native(a.o, "late", compute_1ms, NULL, NULL)),
+			 0);
 	assert_int_equal(osim_run(a.o, UINT64_MAX), OSIM_STOP_EXIT);
 	api_destroy(&a);
 }
@@ -351,9 +353,10 @@ static void bad_arguments_are_errors_with_a_text(void **state)
 		const void *data;
 		int ret;
 	} files[] = {
-		{ NULL, 0100644, 0, NULL, -22 },       { "", 0100644, 0, NULL, -22 },	   { "rel/ative", 0100644, 0, NULL, -22 },
-		{ "/f", 0100644, 5, NULL, -22 },       { "/l", 0120777, 5, NULL, -22 },	   { "/s", 0140644, 0, NULL, -22 },
-		{ "/none", 0644, 0, NULL, -22 },       { "/../up", 0100644, 1, "x", -22 },
+		{ NULL, 0100644, 0, NULL, -22 },	{ "", 0100644, 0, NULL, -22 },
+		{ "rel/ative", 0100644, 0, NULL, -22 }, { "/f", 0100644, 5, NULL, -22 },
+		{ "/l", 0120777, 5, NULL, -22 },	{ "/s", 0140644, 0, NULL, -22 },
+		{ "/none", 0644, 0, NULL, -22 },	{ "/../up", 0100644, 1, "x", -22 },
 	};
 	struct osim_task_attr attr = { .nice = 20 };
 	struct osim_config cfg = api_config(1);
@@ -364,15 +367,18 @@ static void bad_arguments_are_errors_with_a_text(void **state)
 	(void)state;
 	assert_int_equal(api_create(&a, &cfg), 0);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		int ret = osim_add_file(a.o, files[i].path, files[i].mode, 0, 0, 0, files[i].data, files[i].len);
+		int ret = osim_add_file(a.o, files[i].path, files[i].mode, 0, 0, 0, files[i].data,
+					files[i].len);
 
 		if (ret != files[i].ret)
-			fail_msg("file %zu (%s): %d, not %d", i, files[i].path ? files[i].path : "NULL", ret, files[i].ret);
+			fail_msg("file %zu (%s): %d, not %d", i,
+				 files[i].path ? files[i].path : "NULL", ret, files[i].ret);
 		assert_true(osim_last_error(a.o)[0]);
 	}
 	for (int i = 0; i < 2; i++) /* a later one replaces an earlier one */
 		assert_int_equal(osim_add_file(a.o, "/twice", 0100644, 0, 0, 0, "x", 1), 0);
-	assert_int_equal(osim_add_file(a.o, "/twice/x", 0100644, 0, 0, 0, "x", 1), -20); /* ENOTDIR */
+	/* ENOTDIR */
+	assert_int_equal(osim_add_file(a.o, "/twice/x", 0100644, 0, 0, 0, "x", 1), -20);
 	assert_int_equal(osim_add_cpio(a.o, NULL, 5), -22);
 	assert_int_equal(osim_add_cpio(a.o, "x", 1), -22);
 	assert_non_null(strstr(osim_last_error(a.o), "offset 0"));
@@ -390,14 +396,16 @@ static void bad_arguments_are_errors_with_a_text(void **state)
 	assert_int_equal(osim_watch(a.o, 5), -22);
 	assert_int_equal(osim_console_input(a.o, NULL, 5), -22);
 	assert_int_equal(osim_console_input(a.o, NULL, 0), 0);
-	assert_int_equal(osim_console_input(a.o, a.out, 65537), -28); /* ENOSPC: more than the console holds */
+	/* ENOSPC: more than the console holds */
+	assert_int_equal(osim_console_input(a.o, a.out, 65537), -28);
 	assert_int_equal(osim_cpu_stats(a.o, 1, &cs), -2);
 	osim_console_close(a.o);
 	assert_int_equal(osim_console_input(a.o, "x", 1), -32); /* EPIPE */
 	osim_destroy(NULL);
 	/* Nothing of it is in the way. */
 	exec = (struct osim_exec){ .path = "/prog" };
-	assert_int_equal(osim_add_file(a.o, "/prog", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)), 0);
+	assert_int_equal(
+		osim_add_file(a.o, "/prog", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)), 0);
 	assert_true(osim_spawn(a.o, &exec) >= 0); /* no argv, no envp */
 	assert_int_equal(osim_run(a.o, UINT64_MAX), OSIM_STOP_EXIT);
 	assert_int_equal(osim_spawn(a.o, &exec), -5); /* EIO: it has ended */
@@ -456,7 +464,7 @@ static void figures_add_up_to_the_time_that_passed(void **state)
 	for (unsigned i = 0; !osim_cpu_stats(a.o, i, &cs); i++)
 		sum += cs.idle_ns;
 	assert_true(sum <= 2 * now && sum > 2 * now - 70000); /* boot's time is nobody's */
-	assert_int_equal(osim_task_stats(a.o, 2, &ts), 0); /* back again */
+	assert_int_equal(osim_task_stats(a.o, 2, &ts), 0);    /* back again */
 	assert_int_equal(ts.pid, 3);
 	assert_int_equal(osim_run(a.o, UINT64_MAX), OSIM_STOP_EXIT);
 	api_destroy(&a);

@@ -17,8 +17,8 @@ static void must_survive(struct api *a, enum osim_stop stop, uint64_t n)
 {
 	if (stop == OSIM_STOP_EXIT || stop == OSIM_STOP_LIMIT)
 		return;
-	fprintf(stderr, "OSIM_TEST_SEED=%llu case %llu: stop %s: %s\n", (unsigned long long)seed(), (unsigned long long)n, osim_stop_name(stop),
-		osim_last_error(a->o));
+	fprintf(stderr, "OSIM_TEST_SEED=%llu case %llu: stop %s: %s\n", (unsigned long long)seed(),
+		(unsigned long long)n, osim_stop_name(stop), osim_last_error(a->o));
 	assert_true(stop == OSIM_STOP_EXIT || stop == OSIM_STOP_LIMIT);
 }
 
@@ -42,7 +42,8 @@ static void corrupted_elf_headers_are_refused_or_run_harmlessly(void **state)
 				memset(&image[at & ~7ull], prng_below(&p, 2) ? 0xff : 0, 8);
 		}
 		assert_int_equal(api_create(&a, &cfg), 0);
-		assert_true(api_spawn_image(&a, image, n % 7 ? sizeof(image) : prng_below(&p, 512)) >= 0);
+		assert_true(api_spawn_image(&a, image,
+					    n % 7 ? sizeof(image) : prng_below(&p, 512)) >= 0);
 		osim_console_close(a.o);
 		must_survive(&a, osim_run(a.o, 20000000), n);
 		api_destroy(&a);
@@ -63,7 +64,8 @@ static void random_bytes_as_code_only_kill_the_program(void **state)
 
 		memcpy(image, guest_tour, sizeof(image));
 		memcpy(&entry, image + 24, 8);
-		for (uint64_t at = entry & 0xfff; at < sizeof(image) && at < (entry & 0xfff) + 2048; at++)
+		for (uint64_t at = entry & 0xfff; at < sizeof(image) && at < (entry & 0xfff) + 2048;
+		     at++)
 			image[at] = (unsigned char)prng_u64(&p);
 		assert_int_equal(api_create(&a, &cfg), 0);
 		assert_true(api_spawn_image(&a, image, sizeof(image)) >= 0);
@@ -81,9 +83,35 @@ struct wild {
 };
 
 static const uint64_t nasty[] = {
-	0, 1, 7, 0xfff, 0x1000, 0x400000, 0x10000000, 0x10000ffc, 0x1000fff8, 0x10010000 - 1, 0x7ffffffff000, 0x7fffffffefff, 0x800000000000,
-	0xffff800000000000, 0xffff888000000000, 0xffffffff81000000, 0xffffffffffffffff, 0xfffffffffffff000, 0x8000000000000000,
-	0x7fffffffffffffff, 0xffffffff, 0x80000000, 2, 3, 64, 4096, 0x7fffffff, (uint64_t)-100, (uint64_t)-22,
+	0,
+	1,
+	7,
+	0xfff,
+	0x1000,
+	0x400000,
+	0x10000000,
+	0x10000ffc,
+	0x1000fff8,
+	0x10010000 - 1,
+	0x7ffffffff000,
+	0x7fffffffefff,
+	0x800000000000,
+	0xffff800000000000,
+	0xffff888000000000,
+	0xffffffff81000000,
+	0xffffffffffffffff,
+	0xfffffffffffff000,
+	0x8000000000000000,
+	0x7fffffffffffffff,
+	0xffffffff,
+	0x80000000,
+	2,
+	3,
+	64,
+	4096,
+	0x7fffffff,
+	(uint64_t)-100,
+	(uint64_t)-22,
 };
 
 static struct prng wild_prng;
@@ -92,7 +120,8 @@ static void wild_child(void *arg)
 {
 	const struct wild *w = arg;
 
-	osim_syscall((long)w->nr, w->args[0], w->args[1], w->args[2], w->args[3], w->args[4], w->args[5]);
+	osim_syscall((long)w->nr, w->args[0], w->args[1], w->args[2], w->args[3], w->args[4],
+		     w->args[5]);
 	osim_syscall(231, 0, 0, 0, 0, 0, 0);
 }
 
@@ -106,8 +135,10 @@ static void wild_parent(void *arg)
 			long pid;
 
 			for (int i = 0; i < 6; i++)
-				w.args[i] = (long)nasty[prng_below(&wild_prng, sizeof(nasty) / sizeof(nasty[0]))];
-			if (nr == 62 || nr == 200 || nr == 234) /* kill: not at the parent or everybody */
+				w.args[i] = (long)nasty[prng_below(
+					&wild_prng, sizeof(nasty) / sizeof(nasty[0]))];
+			/* kill: not at the parent or everybody */
+			if (nr == 62 || nr == 200 || nr == 234)
 				w.args[0] = 99999;
 			pid = osim_fork(wild_child, &w);
 			if (pid < 0)

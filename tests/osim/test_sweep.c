@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nth allocation fails, for every n: over boot, and over exec, faults, fork, pipe, signals and exit of a whole program. The machine never
- * panics or hangs; boot gives an error with a text; afterwards nothing more is in use than without the failure.
+ * The nth allocation fails, for every n: over boot, and over exec, faults, fork, pipe, signals and
+ * exit of a whole program. The machine never panics or hangs; boot gives an error with a text;
+ * afterwards nothing more is in use than without the failure.
  */
 
 #include "osim/api_fixture.h"
@@ -51,7 +52,8 @@ static void call(struct api *a, void (*fn)(void *), struct inside *in)
 	int ret = machine_call(kernel_of(a->o)->m, fn, in);
 
 	if (ret)
-		fprintf(stderr, "nth %llu: %s\n", (unsigned long long)in->nth, kernel_of(a->o)->m->panic_text);
+		fprintf(stderr, "nth %llu: %s\n", (unsigned long long)in->nth,
+			kernel_of(a->o)->m->panic_text);
 	assert_int_equal(ret, 0);
 }
 
@@ -67,7 +69,8 @@ static void boot_survives_the_failure_of_every_allocation(void **state)
 
 		if (ret) {
 			if (ret != -12 || !a.error[0])
-				fprintf(stderr, "nth %llu: %d %s\n", (unsigned long long)cfg.fail_alloc_nth, ret, a.error);
+				fprintf(stderr, "nth %llu: %d %s\n",
+					(unsigned long long)cfg.fail_alloc_nth, ret, a.error);
 			assert_int_equal(ret, -12);
 			assert_non_null(strstr(a.error, "boot: "));
 			failures++;
@@ -93,7 +96,10 @@ static int spawn_prog(struct api *a)
 	return osim_spawn(a->o, &(struct osim_exec){ .path = "/prog", .argv = argv, .envp = envp });
 }
 
-/* One CPU, and a clean run before each count: a CPU may keep the last program's mm_struct as its lazy one, and keeps no more than that. */
+/*
+ * One CPU, and a clean run before each count: a CPU may keep the last program's mm_struct as its
+ * lazy one, and keeps no more than that.
+ */
 static void exec_fork_and_exit_survive_the_failure_of_every_allocation(void **state)
 {
 	struct osim_config cfg = api_config(1);
@@ -119,8 +125,10 @@ static void exec_fork_and_exit_survive_the_failure_of_every_allocation(void **st
 		assert_true(spawn_prog(&a) >= 0);
 		stop = osim_run(a.o, UINT64_C(2000000000));
 		if (stop != OSIM_STOP_DEADLOCK)
-			fprintf(stderr, "nth %llu: %s: %s\n", (unsigned long long)nth, osim_stop_name(stop), osim_last_error(a.o));
-		assert_int_equal(stop, OSIM_STOP_DEADLOCK); /* everybody is gone but init, which waits */
+			fprintf(stderr, "nth %llu: %s: %s\n", (unsigned long long)nth,
+				osim_stop_name(stop), osim_last_error(a.o));
+		/* everybody is gone but init, which waits */
+		assert_int_equal(stop, OSIM_STOP_DEADLOCK);
 		fired = fail_alloc_fired(kernel_of(a.o));
 		after.nth = 0;
 		call(&a, arm, &after);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dozens of programs that do random, mostly valid things to the kernel and to each other, on several CPUs; then everybody is killed.
+ * Dozens of programs that do random, mostly valid things to the kernel and to each other, on
+ * several CPUs; then everybody is killed.
  *
- * Whatever they did: the machine does not panic, every program can be killed, the allocators and run queues are consistent, nothing is left in use
- * that a quiet machine does not have, and the same seed gives the same digest. OSIM_TEST_SEED=n runs one seed, OSIM_TEST_SEEDS=n that many
- * seeds instead of the few of a normal run, OSIM_TEST_MS=n lets each run for n ms of its time, OSIM_TEST_VERBOSE=1 tells which.
+ * Whatever they did: the machine does not panic, every program can be killed, the allocators and
+ * run queues are consistent, nothing is left in use that a quiet machine does not have, and the
+ * same seed gives the same digest. OSIM_TEST_SEED=n runs one seed, OSIM_TEST_SEEDS=n that many
+ * seeds instead of the few of a normal run, OSIM_TEST_MS=n lets each run for n ms of its time,
+ * OSIM_TEST_VERBOSE=1 tells which.
  */
 
 #include "osim/api_fixture.h"
@@ -23,16 +26,74 @@
 #define ROUND_NS (env("OSIM_TEST_MS", 40) * 1000000)
 
 enum {
-	SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_poll = 7, SYS_lseek = 8, SYS_mmap = 9, SYS_mprotect = 10,
-	SYS_munmap = 11, SYS_brk = 12, SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_select = 23, SYS_sched_yield = 24, SYS_mremap = 25,
-	SYS_msync = 26, SYS_madvise = 28, SYS_dup = 32, SYS_dup2 = 33, SYS_pause = 34, SYS_nanosleep = 35, SYS_getitimer = 36,
-	SYS_alarm = 37, SYS_setitimer = 38, SYS_getpid = 39, SYS_sendfile = 40, SYS_execve = 59, SYS_exit = 60, SYS_wait4 = 61, SYS_kill = 62,
-	SYS_fcntl = 72, SYS_truncate = 76, SYS_ftruncate = 77, SYS_getcwd = 79, SYS_chdir = 80, SYS_rename = 82, SYS_mkdir = 83,
-	SYS_rmdir = 84, SYS_creat = 85, SYS_link = 86, SYS_unlink = 87, SYS_symlink = 88, SYS_readlink = 89, SYS_chmod = 90,
-	SYS_getrusage = 98, SYS_sysinfo = 99, SYS_times = 100, SYS_setpgid = 109, SYS_getppid = 110, SYS_setsid = 112, SYS_setresuid = 117,
-	SYS_getpgid = 121, SYS_getsid = 124, SYS_rt_sigpending = 127, SYS_rt_sigtimedwait = 128, SYS_rt_sigsuspend = 130, SYS_mknod = 133,
-	SYS_getpriority = 140, SYS_setpriority = 141, SYS_sched_setparam = 142, SYS_sched_setscheduler = 144, SYS_tkill = 200,
-	SYS_sched_setaffinity = 203, SYS_getdents64 = 217, SYS_tgkill = 234, SYS_exit_group = 231, SYS_pipe2 = 293, SYS_prlimit64 = 302,
+	SYS_read = 0,
+	SYS_write = 1,
+	SYS_open = 2,
+	SYS_close = 3,
+	SYS_poll = 7,
+	SYS_lseek = 8,
+	SYS_mmap = 9,
+	SYS_mprotect = 10,
+	SYS_munmap = 11,
+	SYS_brk = 12,
+	SYS_rt_sigaction = 13,
+	SYS_rt_sigprocmask = 14,
+	SYS_select = 23,
+	SYS_sched_yield = 24,
+	SYS_mremap = 25,
+	SYS_msync = 26,
+	SYS_madvise = 28,
+	SYS_dup = 32,
+	SYS_dup2 = 33,
+	SYS_pause = 34,
+	SYS_nanosleep = 35,
+	SYS_getitimer = 36,
+	SYS_alarm = 37,
+	SYS_setitimer = 38,
+	SYS_getpid = 39,
+	SYS_sendfile = 40,
+	SYS_execve = 59,
+	SYS_exit = 60,
+	SYS_wait4 = 61,
+	SYS_kill = 62,
+	SYS_fcntl = 72,
+	SYS_truncate = 76,
+	SYS_ftruncate = 77,
+	SYS_getcwd = 79,
+	SYS_chdir = 80,
+	SYS_rename = 82,
+	SYS_mkdir = 83,
+	SYS_rmdir = 84,
+	SYS_creat = 85,
+	SYS_link = 86,
+	SYS_unlink = 87,
+	SYS_symlink = 88,
+	SYS_readlink = 89,
+	SYS_chmod = 90,
+	SYS_getrusage = 98,
+	SYS_sysinfo = 99,
+	SYS_times = 100,
+	SYS_setpgid = 109,
+	SYS_getppid = 110,
+	SYS_setsid = 112,
+	SYS_setresuid = 117,
+	SYS_getpgid = 121,
+	SYS_getsid = 124,
+	SYS_rt_sigpending = 127,
+	SYS_rt_sigtimedwait = 128,
+	SYS_rt_sigsuspend = 130,
+	SYS_mknod = 133,
+	SYS_getpriority = 140,
+	SYS_setpriority = 141,
+	SYS_sched_setparam = 142,
+	SYS_sched_setscheduler = 144,
+	SYS_tkill = 200,
+	SYS_sched_setaffinity = 203,
+	SYS_getdents64 = 217,
+	SYS_tgkill = 234,
+	SYS_exit_group = 231,
+	SYS_pipe2 = 293,
+	SYS_prlimit64 = 302,
 };
 
 static uint64_t env(const char *var, uint64_t otherwise)
@@ -98,18 +159,26 @@ static long somebody(struct prng *p)
 /* A name of the shared tree, in scratch memory; `slot` so that two can be in use. */
 static long name(struct prng *p, unsigned slot)
 {
-	static const char *const dirs[] = { "/t", "/t", "/t/x", "/t/y", "/t/x/z", ".", "..", "/proc", "/t/ln" };
-	static const char *const files[] = { "a", "b", "c", "x", "y", "z", "ln", "fifo", "self/maps" };
+	static const char *const dirs[] = { "/t", "/t", "/t/x",	 "/t/y", "/t/x/z",
+					    ".",  "..", "/proc", "/t/ln" };
+	static const char *const files[] = {
+		"a", "b", "c", "x", "y", "z", "ln", "fifo", "self/maps"
+	};
 	uint64_t at = osim_scratch() + 4096 + slot * 256;
 	char text[128];
 
 	if (below(p, 12) == 0) {
-		static const char *const pid_files[] = { "status", "stat", "maps", "cmdline", "fd", "cwd/a", "exe", "statm", "comm", "environ", "fd/3" };
+		static const char *const pid_files[] = { "status", "stat",    "maps", "cmdline",
+							 "fd",	   "cwd/a",   "exe",  "statm",
+							 "comm",   "environ", "fd/3" };
 
-		snprintf(text, sizeof(text), "/proc/%ld/%s", sys(SYS_getpid, 0, 0, 0) + (long)below(p, 30) - 15,
+		snprintf(text, sizeof(text), "/proc/%ld/%s",
+			 sys(SYS_getpid, 0, 0, 0) + (long)below(p, 30) - 15,
 			 pid_files[below(p, sizeof(pid_files) / sizeof(pid_files[0]))]);
 	} else {
-		snprintf(text, sizeof(text), "%s/%s", dirs[below(p, sizeof(dirs) / sizeof(dirs[0]))], files[below(p, sizeof(files) / sizeof(files[0]))]);
+		snprintf(text, sizeof(text), "%s/%s",
+			 dirs[below(p, sizeof(dirs) / sizeof(dirs[0]))],
+			 files[below(p, sizeof(files) / sizeof(files[0]))]);
 	}
 	osim_store(at, text, strlen(text) + 1);
 	return (long)at;
@@ -155,7 +224,8 @@ static void memory(struct prng *p)
 		sys(SYS_mprotect, (long)at, (long)len, prot);
 		break;
 	case 6:
-		osim_syscall(SYS_mremap, (long)at, (long)len, (long)(below(p, 12) + 1) * 4096, (long)below(p, 2), 0, 0);
+		osim_syscall(SYS_mremap, (long)at, (long)len, (long)(below(p, 12) + 1) * 4096,
+			     (long)below(p, 2), 0, 0);
 		break;
 	case 7:
 		got = sys(SYS_brk, 0, 0, 0);
@@ -173,7 +243,8 @@ static void memory(struct prng *p)
 
 static void files(struct prng *p)
 {
-	static const long flags[] = { 0, 1, 2, 0101, 0102, 0302, 01102, 02001, 04000, 04001, 0200000, 02000000 };
+	static const long flags[] = { 0,     1,	    2,	   0101,  0102,	   0302,
+				      01102, 02001, 04000, 04001, 0200000, 02000000 };
 	long fd = (long)below(p, 16), a = name(p, 0), b = name(p, 1), len = (long)below(p, 9000);
 
 	switch (below(p, 22)) {
@@ -273,9 +344,11 @@ static void descriptors(struct prng *p)
 static void signals(struct prng *p)
 {
 	long sig = (long)below(p, 34), pid = somebody(p);
-	uint64_t action[4] = { below(p, 2), below(p, 4), 0, prng_u64(p) }, set = prng_u64(p) & prng_u64(p);
+	uint64_t action[4] = { below(p, 2), below(p, 4), 0, prng_u64(p) },
+		 set = prng_u64(p) & prng_u64(p);
 	int64_t ts[2] = { 0, (int64_t)below(p, 300000) };
-	int64_t it[4] = { 0, (int64_t)below(p, 3) * (int64_t)below(p, 2000), 0, (int64_t)below(p, 2000) };
+	int64_t it[4] = { 0, (int64_t)below(p, 3) * (int64_t)below(p, 2000), 0,
+			  (int64_t)below(p, 2000) };
 
 	switch (below(p, 14)) {
 	case 0:
@@ -377,7 +450,8 @@ static void processes_and_time(struct prng *p)
 	case 9:
 		prio = below(p, 3) ? 0 : 1 + (int32_t)below(p, 5);
 		osim_store(DATA, &prio, sizeof(prio));
-		sys(SYS_sched_setscheduler, below(p, 2) ? 0 : labs(somebody(p)), prio ? 1 + (long)below(p, 2) : (long)(below(p, 3) ? 0 : 3 + 2 * below(p, 2)),
+		sys(SYS_sched_setscheduler, below(p, 2) ? 0 : labs(somebody(p)),
+		    prio ? 1 + (long)below(p, 2) : (long)(below(p, 3) ? 0 : 3 + 2 * below(p, 2)),
 		    (long)DATA);
 		if (prio) { /* not for long */
 			osim_compute_ns(below(p, 20000));
@@ -392,7 +466,8 @@ static void processes_and_time(struct prng *p)
 		sys(SYS_sched_setaffinity, below(p, 2) ? 0 : labs(somebody(p)), 8, (long)DATA);
 		break;
 	case 11:
-		sys(SYS_setpriority, 0, below(p, 2) ? 0 : labs(somebody(p)), (long)below(p, 40) - 20);
+		sys(SYS_setpriority, 0, below(p, 2) ? 0 : labs(somebody(p)),
+		    (long)below(p, 40) - 20);
 		break;
 	case 12:
 		sys(SYS_sched_yield, 0, 0, 0);
@@ -404,7 +479,8 @@ static void processes_and_time(struct prng *p)
 		osim_compute_ns(below(p, 30000));
 		break;
 	case 15:
-		osim_syscall(SYS_prlimit64, labs(somebody(p)), (long)below(p, 16), 0, (long)DATA, 0, 0);
+		osim_syscall(SYS_prlimit64, labs(somebody(p)), (long)below(p, 16), 0, (long)DATA, 0,
+			     0);
 		sys(SYS_getpgid, labs(somebody(p)), 0, 0);
 		sys(SYS_getsid, labs(somebody(p)), 0, 0);
 		sys(SYS_getrusage, (long)below(p, 3) - 1, (long)DATA, 0);
@@ -463,7 +539,10 @@ static void instigator(void *arg)
 
 /* --- afterwards --- */
 
-/* Remove one thing under `path`, which is extended downward as long as that is a directory with something in it. False: nothing is left. */
+/*
+ * Remove one thing under `path`, which is extended downward as long as that is a directory with
+ * something in it. False: nothing is left.
+ */
 static bool remove_one(char *path, size_t size)
 {
 	static const char *const keep[] = { ".", "..", "dev", "proc", "tmp", "prog", "riot", "t" };
@@ -574,8 +653,9 @@ static void complain(struct api *a, const struct setup *s, const char *what)
 	static char report[16384];
 
 	osim_report(a->o, report, sizeof(report));
-	fprintf(stderr, "OSIM_TEST_SEED=%llu cpus %u quantum %llu%s: %s: %s\n%.6000s", (unsigned long long)s->seed, s->cpus,
-		(unsigned long long)s->quantum_ns, s->failing ? " failing" : "", what, osim_last_error(a->o), report);
+	fprintf(stderr, "OSIM_TEST_SEED=%llu cpus %u quantum %llu%s: %s: %s\n%.6000s",
+		(unsigned long long)s->seed, s->cpus, (unsigned long long)s->quantum_ns,
+		s->failing ? " failing" : "", what, osim_last_error(a->o), report);
 	assert_true(false);
 }
 
@@ -585,7 +665,10 @@ static void call(struct api *a, const struct setup *s, void (*fn)(void *), struc
 		complain(a, s, kernel_of(a->o)->m->panic_text);
 }
 
-/* Each CPU keeps the address space of the last program it ran: let that be one of a program that does nothing, everywhere. */
+/*
+ * Each CPU keeps the address space of the last program it ran: let that be one of a program that
+ * does nothing, everywhere.
+ */
 static void settle(struct api *a, const struct setup *s)
 {
 	enum osim_stop stop;
@@ -618,15 +701,18 @@ static uint64_t run(const struct setup *s)
 	cfg.ram_bytes = 48 << 20;
 	cfg.debug_checks = s->seed % 5 == 0;
 	assert_int_equal(api_create(&a, &cfg), 0);
-	assert_int_equal(osim_add_file(a.o, "/prog", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)), 0);
-	assert_int_equal(osim_add_file(a.o, "/riot", 0100755, 0, 0, 0, guest_riot, sizeof(guest_riot)), 0);
+	assert_int_equal(
+		osim_add_file(a.o, "/prog", 0100755, 0, 0, 0, guest_tour, sizeof(guest_tour)), 0);
+	assert_int_equal(
+		osim_add_file(a.o, "/riot", 0100755, 0, 0, 0, guest_riot, sizeof(guest_riot)), 0);
 	assert_int_equal(osim_add_file(a.o, "/t", 0040777, 0, 0, 0, NULL, 0), 0);
 	kernel_of(a.o)->top->watch = -2;
 	if (s->watched)
 		osim_set_strace(a.o, see, NULL);
 	osim_console_close(a.o);
 	/* Everything that is made at its first use and kept. */
-	assert_true(osim_spawn(a.o, &(struct osim_exec){ .path = "/prog", .argv = argv, .envp = envp }) >= 0);
+	assert_true(osim_spawn(a.o, &(struct osim_exec){
+					    .path = "/prog", .argv = argv, .envp = envp }) >= 0);
 	assert_true(osim_spawn_native(a.o, "reaper", reaper, NULL, &strong) >= 0);
 	if (osim_run(a.o, UINT64_C(10000000000)) != OSIM_STOP_DEADLOCK)
 		complain(&a, s, "warm-up");
@@ -639,10 +725,15 @@ static uint64_t run(const struct setup *s)
 		uint64_t seed = prng_u64(&p) | 1;
 
 		if (osim_time_ns(a.o) >= next) { /* the last one may be dead */
-			if (osim_spawn_native(a.o, "instigator", instigator, (void *)(uintptr_t)seed, NULL) < 0)
+			if (osim_spawn_native(a.o, "instigator", instigator,
+					      (void *)(uintptr_t)seed, NULL) < 0)
 				complain(&a, s, "spawn");
 			for (int i = 0; i < 3; i++)
-				if (osim_spawn(a.o, &(struct osim_exec){ .path = "/riot", .argv = argv, .envp = envp, .uid = seed >> i & 8 }) < 0)
+				if (osim_spawn(a.o, &(struct osim_exec){ .path = "/riot",
+									 .argv = argv,
+									 .envp = envp,
+									 .uid = seed >> i & 8 }) <
+				    0)
 					complain(&a, s, "spawn");
 			next = osim_time_ns(a.o) + ROUND_NS / 16;
 		}
@@ -650,7 +741,8 @@ static uint64_t run(const struct setup *s)
 		if (s->failing)
 			call(&a, s, arm, &before);
 		stop = osim_run(a.o, s->failing ? osim_time_ns(a.o) + 50000 : next);
-		if (stop != OSIM_STOP_LIMIT && stop != OSIM_STOP_DEADLOCK && stop != OSIM_STOP_INPUT)
+		if (stop != OSIM_STOP_LIMIT && stop != OSIM_STOP_DEADLOCK &&
+		    stop != OSIM_STOP_INPUT)
 			complain(&a, s, osim_stop_name(stop));
 		if (stop == OSIM_STOP_DEADLOCK)
 			next = 0;
@@ -658,13 +750,15 @@ static uint64_t run(const struct setup *s)
 	ended = osim_time_ns(a.o);
 	before.nth = 0;
 	call(&a, s, arm, &before);
-	for (int tries = 0; tries < 20; tries++) { /* they may kill the reaper, too, before it has them */
+	/* they may kill the reaper, too, before it has them */
+	for (int tries = 0; tries < 20; tries++) {
 		if (osim_spawn_native(a.o, "reaper", reaper, NULL, &strong) < 0)
 			complain(&a, s, "spawn");
 		stop = osim_run(a.o, osim_time_ns(a.o) + UINT64_C(400000000));
 		if (stop == OSIM_STOP_DEADLOCK && nr_processes(kernel_of(a.o)) == 1)
 			break;
-		if (stop != OSIM_STOP_LIMIT && stop != OSIM_STOP_DEADLOCK && stop != OSIM_STOP_INPUT)
+		if (stop != OSIM_STOP_LIMIT && stop != OSIM_STOP_DEADLOCK &&
+		    stop != OSIM_STOP_INPUT)
 			complain(&a, s, osim_stop_name(stop));
 	}
 	if (nr_processes(kernel_of(a.o)) != 1)
@@ -675,28 +769,37 @@ static uint64_t run(const struct setup *s)
 		complain(&a, s, leak);
 	digest = osim_digest(a.o);
 	if (getenv("OSIM_TEST_VERBOSE"))
-		fprintf(stderr, "  %llu forks, %llu events, riot until %llu us of %llu\n", (unsigned long long)total_forks(kernel_of(a.o)),
-			(unsigned long long)osim_events(a.o), (unsigned long long)(ended - (end - ROUND_NS)) / 1000, (unsigned long long)ROUND_NS / 1000);
+		fprintf(stderr, "  %llu forks, %llu events, riot until %llu us of %llu\n",
+			(unsigned long long)total_forks(kernel_of(a.o)),
+			(unsigned long long)osim_events(a.o),
+			(unsigned long long)(ended - (end - ROUND_NS)) / 1000,
+			(unsigned long long)ROUND_NS / 1000);
 	api_destroy(&a);
 	return digest;
 }
 
 static void run_seeds(bool failing, uint64_t few)
 {
-	uint64_t first = env("OSIM_TEST_SEED", 1), n = env("OSIM_TEST_SEEDS", getenv("OSIM_TEST_SEED") ? 1 : few);
+	uint64_t first = env("OSIM_TEST_SEED", 1),
+		 n = env("OSIM_TEST_SEEDS", getenv("OSIM_TEST_SEED") ? 1 : few);
 
 	for (uint64_t seed = first; seed < first + n; seed++) {
-		struct setup s = { .cpus = 1 + (unsigned)(seed % 4), .quantum_ns = seed / 4 % 2 ? 0 : 1000, .seed = seed, .failing = failing };
+		struct setup s = { .cpus = 1 + (unsigned)(seed % 4),
+				   .quantum_ns = seed / 4 % 2 ? 0 : 1000,
+				   .seed = seed,
+				   .failing = failing };
 		uint64_t digest;
 
 		s.cpus = (unsigned)env("OSIM_TEST_CPUS", s.cpus);
 		s.quantum_ns = env("OSIM_TEST_QUANTUM", s.quantum_ns);
 		if (getenv("OSIM_TEST_VERBOSE"))
-			fprintf(stderr, "seed %llu: cpus %u quantum %llu\n", (unsigned long long)seed, s.cpus, (unsigned long long)s.quantum_ns);
+			fprintf(stderr, "seed %llu: cpus %u quantum %llu\n",
+				(unsigned long long)seed, s.cpus, (unsigned long long)s.quantum_ns);
 		digest = run(&s);
 		s.watched = true;
 		if ((seed % 3 == 0 || getenv("OSIM_TEST_STRACE")) && run(&s) != digest) {
-			fprintf(stderr, "OSIM_TEST_SEED=%llu: the second run has another digest\n", (unsigned long long)seed);
+			fprintf(stderr, "OSIM_TEST_SEED=%llu: the second run has another digest\n",
+				(unsigned long long)seed);
 			assert_true(false);
 		}
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/WALK.md tells the truth: its load is run, its records and signposts are compared with the document's table. */
+/*
+ * docs/WALK.md tells the truth: its load is run, its records and signposts are compared with the
+ * document's table.
+ */
 
 #include "osim/api_fixture.h"
 

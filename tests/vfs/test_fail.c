@@ -164,7 +164,10 @@ static void sweep(void *arg)
 
 			reset_tree();
 			alloc_stats(kern(), before);
-			/* Objects now; pages are compared when the floor is down: slabs may be cut otherwise. */
+			/*
+			 * Objects now; pages are compared when the floor is down: slabs may be cut
+			 * otherwise.
+			 */
 			before->free_pages = 0;
 			fail_alloc_arm(kern(), nth++);
 			err = attempts[a].fn();

@@ -327,7 +327,8 @@ bool decode_fp(struct decode *d)
 		      d->zi->mnemonic == ZYDIS_MNEMONIC_FWAIT;
 	bool ok;
 
-	if (uses(d, ZYDIS_REGISTER_MM0, ZYDIS_REGISTER_MM7) || d->zi->mnemonic == ZYDIS_MNEMONIC_EMMS)
+	if (uses(d, ZYDIS_REGISTER_MM0, ZYDIS_REGISTER_MM7) ||
+	    d->zi->mnemonic == ZYDIS_MNEMONIC_EMMS)
 		return decode_mmx(d);
 	if (d->zi->mnemonic == ZYDIS_MNEMONIC_MOVNTI)
 		return movnti(d);

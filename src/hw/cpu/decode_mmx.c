@@ -2,8 +2,8 @@
 /*
  * Choice of handlers for MMX instructions, those that SSE and SSE2 added to it included.
  *
- * Called by decode_fp.c for instructions that name an MMX register. Lane operations are looked up in simd.c under the mnemonic of their
- * XMM form; mmx.c fits them to 64 bits.
+ * Called by decode_fp.c for instructions that name an MMX register. Lane operations are looked up
+ * in simd.c under the mnemonic of their XMM form; mmx.c fits them to 64 bits.
  *
  *	pshufw $0x1b, %mm1, %mm0   PSHUFLW on { mm1, 0 }, the low half
  *	punpckhbw (%rax), %mm0     ea_seg64; PUNPCKLBW, the high half
@@ -23,7 +23,8 @@
 
 static bool is_mm(const ZydisDecodedOperand *o)
 {
-	return o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_MM0 && o->reg.value <= ZYDIS_REGISTER_MM7;
+	return o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_MM0 &&
+	       o->reg.value <= ZYDIS_REGISTER_MM7;
 }
 
 static u8 slot(const ZydisDecodedOperand *o)
@@ -129,7 +130,10 @@ static bool operation(struct decode *d)
 		d->i->fn = b->size == 16 ? mmx_op_m16 : b->size == 32 ? mmx_op_m32 : mmx_op_m64;
 	} else {
 		d->i->src = by_constant ? 0 : slot(b);
-		d->i->fn = by_constant ? mmx_op_ri : decode_is_gpr(a) ? mmx_op_gr : decode_is_gpr(b) ? mmx_op_rg : mmx_op_rr;
+		d->i->fn = by_constant	    ? mmx_op_ri :
+			   decode_is_gpr(a) ? mmx_op_gr :
+			   decode_is_gpr(b) ? mmx_op_rg :
+					      mmx_op_rr;
 	}
 	d->i->dst = slot(a);
 	d->i->imm = (s32)((u32)form << 8 | imm);

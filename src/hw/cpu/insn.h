@@ -178,8 +178,8 @@ void exec_block_publish(struct exec_cache *c, struct exec_block *b);
 
 /* --- decoder (decode.c) --- */
 /*
- * Decode a block at rip from the bytes at pa. `second`: host address of the next page (at pa2), for a
- * first instruction that straddles. Returns the block, not yet published; NULL when the first
+ * Decode a block at rip from the bytes at pa. `second`: host address of the next page (at pa2), for
+ * a first instruction that straddles. Returns the block, not yet published; NULL when the first
  * instruction needs the next page and second is NULL.
  */
 struct exec_block *exec_decode(struct machine *m, u64 rip, u64 pa, const u8 *second, u64 pa2,

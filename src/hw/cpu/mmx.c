@@ -2,8 +2,8 @@
 /*
  * MMX: 64-bit integer SIMD in the significands of the x87 registers.
  *
- * The decoder (decode_mmx.c) chooses these handlers; what a lane operation computes is simd.c's, on a 16-byte value whose upper half is
- * empty. It knows nothing of rounding or flags.
+ * The decoder (decode_mmx.c) chooses these handlers; what a lane operation computes is simd.c's, on
+ * a 16-byte value whose upper half is empty. It knows nothing of rounding or flags.
  *
  *	paddw  %mm1, %mm0   { mm0, 0 } paddw { mm1, 0 }             -> low half      MMX_LOW
  *	packuswb %mm1, %mm0 { mm0, mm1 } packuswb itself            -> low half      MMX_PACK
@@ -220,7 +220,8 @@ OP_MEM(mmx_op_m64, u64)
 
 /* --- conversions: the packed ones of SSE2, two lanes of them --- */
 
-static force_inline const struct insn *to_xmm(struct cpu *cpu, const struct insn *i, u64 s, bool transition)
+static force_inline const struct insn *to_xmm(struct cpu *cpu, const struct insn *i, u64 s,
+					      bool transition)
 {
 	u64 a[2] = { 0, 0 }, b[2] = { s, 0 };
 
@@ -250,7 +251,8 @@ MEM_HANDLER(mmx_cvt_xm)
 	return to_xmm(cpu, i, v, i->imm == MMX_PS);
 }
 
-static force_inline const struct insn *from_xmm(struct cpu *cpu, const struct insn *i, const u64 s[2])
+static force_inline const struct insn *from_xmm(struct cpu *cpu, const struct insn *i,
+						const u64 s[2])
 {
 	u64 a[2] = { 0, 0 };
 

@@ -232,8 +232,8 @@ MEM_HANDLER(push_r)
 }
 
 /*
- * N pushes in a row, i[0] to i[N - 1], when one slot of the index holds all they write: the stamp is
- * the last one's, which is what N stamps would leave. Otherwise the first alone.
+ * N pushes in a row, i[0] to i[N - 1], when one slot of the index holds all they write: the stamp
+ * is the last one's, which is what N stamps would leave. Otherwise the first alone.
  */
 #define PUSH_RUN(N)                                                                                \
 	static HANDLER(push_run##N)                                                                \

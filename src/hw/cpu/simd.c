@@ -16,7 +16,8 @@
  *	V1 both operands are read before dst is written: they may be the same register;
  *	V2 a scalar source of n bytes is read for exactly n bytes.
  *
- * MMX (mmx.c) borrows these operations. MASKMOVDQU, which stores, is with the moves (hw/cpu/fpmove.c).
+ * MMX (mmx.c) borrows these operations. MASKMOVDQU, which stores, is with the moves
+ * (hw/cpu/fpmove.c).
  *
  * Units:   bytes.
  * Owner:   operands belong to the caller.

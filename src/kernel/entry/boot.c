@@ -2,7 +2,8 @@
 /*
  * Boot: the order in which the floors come up.
  *
- * Called once by the API for a new machine; calls every floor's init. It must not do any floor's work.
+ * Called once by the API for a new machine; calls every floor's init. It must not do any floor's
+ * work.
  *
  * CPU 0, time 0, on the boot stack (machine_call):
  *

@@ -2,7 +2,8 @@
 /*
  * Trace records as the text that ftrace's reader knows.
  *
- * Called by the API's formatter; calls nothing but string formatting. It must not change the machine.
+ * Called by the API's formatter; calls nothing but string formatting. It must not change the
+ * machine.
  *
  *	              sh-7     [000] ..... 0.004211: sched_switch: prev_pid=7 prev_prio=120 prev_state=S ==> next_pid=8 next_prio=120
  *	          <idle>-0     [001] ..... 0.004213: irq_vector_entry: vector=236
@@ -14,7 +15,8 @@
  * Locking: none.
  * Errors:  an unknown id prints its number and both words in hex.
  * Time:    none.
- * Source:  Linux Documentation/trace/ftrace.rst, output format; field names of the tracepoints' own formats.
+ * Source:  Linux Documentation/trace/ftrace.rst, output format; field names of the tracepoints' own
+ * formats.
  */
 
 #include "kernel/entry/ftrace.h"
@@ -45,14 +47,19 @@ static int format_fields(const struct trace_record *r, char *buf, u64 size)
 
 	switch (r->id) {
 	case TRACE_SCHED_SWITCH:
-		return scnprintf(buf, size, "prev_pid=%u prev_prio=%u prev_state=%c ==> next_pid=%u next_prio=%u", LO32(a), HI32(a) & 0xffff,
-				 state_letter((u16)(a >> 48)), LO32(b), HI32(b) & 0xffff);
+		return scnprintf(
+			buf, size,
+			"prev_pid=%u prev_prio=%u prev_state=%c ==> next_pid=%u next_prio=%u",
+			LO32(a), HI32(a) & 0xffff, state_letter((u16)(a >> 48)), LO32(b),
+			HI32(b) & 0xffff);
 	case TRACE_SCHED_WAKING:
 	case TRACE_SCHED_WAKEUP:
 	case TRACE_SCHED_WAKEUP_NEW:
-		return scnprintf(buf, size, "pid=%u prio=%u target_cpu=%03u", LO32(a), HI32(a) & 0xffff, (u32)(a >> 48));
+		return scnprintf(buf, size, "pid=%u prio=%u target_cpu=%03u", LO32(a),
+				 HI32(a) & 0xffff, (u32)(a >> 48));
 	case TRACE_SCHED_MIGRATE_TASK:
-		return scnprintf(buf, size, "pid=%u prio=%u orig_cpu=%u dest_cpu=%u", LO32(a), HI32(a), LO32(b), HI32(b));
+		return scnprintf(buf, size, "pid=%u prio=%u orig_cpu=%u dest_cpu=%u", LO32(a),
+				 HI32(a), LO32(b), HI32(b));
 	case TRACE_SCHED_PROCESS_FORK:
 		return scnprintf(buf, size, "pid=%u child_pid=%u", LO32(a), HI32(a));
 	case TRACE_SCHED_PROCESS_EXEC:
@@ -70,7 +77,8 @@ static int format_fields(const struct trace_record *r, char *buf, u64 size)
 	case TRACE_IRQ_VECTOR_EXIT:
 		return scnprintf(buf, size, "vector=%llu", a);
 	case TRACE_EXCEPTION:
-		return scnprintf(buf, size, "vector=%u error_code=%#x ip=%#llx", LO32(a), HI32(a), b);
+		return scnprintf(buf, size, "vector=%u error_code=%#x ip=%#llx", LO32(a), HI32(a),
+				 b);
 	case TRACE_HRTIMER_EXPIRE_ENTRY:
 		return scnprintf(buf, size, "expires=%llu", a);
 	case TRACE_SIGNAL_GENERATE:
@@ -85,7 +93,8 @@ static int format_fields(const struct trace_record *r, char *buf, u64 size)
 	case TRACE_TLB_FLUSH:
 		return scnprintf(buf, size, "pages=%lld reason=%llu", (long long)b, a);
 	case TRACE_MM_PAGE_ALLOC:
-		return scnprintf(buf, size, "pfn=%#llx order=%u gfp_flags=%#x", a, LO32(b), HI32(b));
+		return scnprintf(buf, size, "pfn=%#llx order=%u gfp_flags=%#x", a, LO32(b),
+				 HI32(b));
 	case TRACE_MM_PAGE_FREE:
 		return scnprintf(buf, size, "pfn=%#llx order=%u", a, LO32(b));
 	default:
@@ -102,7 +111,8 @@ int ftrace_format(struct kernel *k, const struct trace_record *r, char *buf, u64
 
 	if (s && s->task && (u32)((struct task_struct *)s->task)->pid == r->pid && r->pid)
 		comm = ((struct task_struct *)s->task)->comm;
-	n = scnprintf(buf, size_bytes, "%16s-%-7u [%03u] ..... %llu.%06llu: %s: ", comm, r->pid, r->cpu,
-		      (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000 / 1000), name ? name : "?");
+	n = scnprintf(buf, size_bytes, "%16s-%-7u [%03u] ..... %llu.%06llu: %s: ", comm, r->pid,
+		      r->cpu, (unsigned long long)(ns / 1000000000),
+		      (unsigned long long)(ns % 1000000000 / 1000), name ? name : "?");
 	return n + format_fields(r, buf + n, size_bytes - (u64)n);
 }

@@ -6,8 +6,9 @@
 #include "kernel/percpu/kernel.h"
 
 /*
- * One record as a line of ftrace's text ("sh-7 [000] ..... 0.001234: sched_switch: ..."), without newline, NUL-terminated. From the trace listener
- * (the running task's name is used) or later ("<...>"). Returns the length written.
+ * One record as a line of ftrace's text ("sh-7 [000] ..... 0.001234: sched_switch: ..."), without
+ * newline, NUL-terminated. From the trace listener (the running task's name is used) or later
+ * ("<...>"). Returns the length written.
  */
 int ftrace_format(struct kernel *k, const struct trace_record *r, char *buf, u64 size_bytes);
 

@@ -6,7 +6,10 @@
 
 #include "lib/types.h"
 
-/* The string at user address uname, at most PATH_MAX bytes with its NUL; putname() it. ERR_PTR: -EFAULT, -ENAMETOOLONG, -ENOMEM. */
+/*
+ * The string at user address uname, at most PATH_MAX bytes with its NUL; putname() it. ERR_PTR:
+ * -EFAULT, -ENAMETOOLONG, -ENOMEM.
+ */
 char *getname(u64 uname);
 /* Accepts error pointers. */
 void putname(char *name);

@@ -2,8 +2,8 @@
 /*
  * Kernel messages: one formatted line to the console's log line.
  *
- * Called by anything on this floor that has something to tell the user of the machine; calls the console. It must not be used for what a
- * tracepoint or an error code can say.
+ * Called by anything on this floor that has something to tell the user of the machine; calls the
+ * console. It must not be used for what a tracepoint or an error code can say.
  *
  *	printk("osim: %s[%d]: instruction not implemented: %s\n", "sh", 7, "vaddps")
  *	-> console line 2: "osim: sh[7]: instruction not implemented: vaddps\n"

@@ -17,11 +17,11 @@ struct kmem_cache;
 struct spawn_request {
 	struct list_head list;
 	int ticket;
-	s32 pid;		 /* 0: not started yet */
+	s32 pid; /* 0: not started yet */
 	bool done;
-	int status;		 /* wait status when done */
+	int status; /* wait status when done */
 	bool native;
-	void (*fn)(void *arg);	 /* native */
+	void (*fn)(void *arg); /* native */
 	void *arg;
 	char comm[16];
 	u32 policy, rt_priority;
@@ -30,19 +30,19 @@ struct spawn_request {
 	bool has_mask;
 	u32 uid, gid;
 	int argc, envc;
-	char *path, *cwd;	 /* into text */
-	char **argv, **envp;	 /* NULL-terminated, kernel pointers into text */
+	char *path, *cwd;    /* into text */
+	char **argv, **envp; /* NULL-terminated, kernel pointers into text */
 	u8 *text;
 };
 
 struct kernel_root {
 	struct kmem_cache *sighand_cache, *signal_cache, *sigqueue_cache;
-	struct list_head requests;    /* of spawn_request, in order */
+	struct list_head requests; /* of spawn_request, in order */
 	int nr_tickets;
-	int watch;		      /* ticket; -1: all; -2: none */
-	bool poked;		      /* init should look at its list */
+	int watch;  /* ticket; -1: all; -2: none */
+	bool poked; /* init should look at its list */
 	struct task_struct *init;
-	void *api;		      /* the handle of the public API, for code on machine stacks */
+	void *api; /* the handle of the public API, for code on machine stacks */
 	bool booted;
 	int boot_error;
 	const char *boot_step;

@@ -2,8 +2,9 @@
 /*
  * System calls as text, a line each, when the embedder asked for it.
  *
- * Called at the end of a call (syscall.c) and at deaths; calls the embedder's function. It must not change the machine: user memory is looked
- * at through the page tables without faulting anything in and without charging.
+ * Called at the end of a call (syscall.c) and at deaths; calls the embedder's function. It must not
+ * change the machine: user memory is looked at through the page tables without faulting anything in
+ * and without charging.
  *
  *	openat(AT_FDCWD, "/etc/passwd", 0x80000, 0) = 3
  *	read(3, "root:x:0:0:root:/root:/bin/bash\n"..., 4096) = 839
@@ -79,7 +80,10 @@ static u64 peek(u64 va, void *buf, u64 len)
 		n = PAGE_SIZE - (at & ~PAGE_MASK);
 		if (n > len - done)
 			n = len - done;
-		memcpy((u8 *)buf + done, phys_to_host(m, (entry & PTE_ADDR & ~((1ull << shift) - 1)) + (at & ((1ull << shift) - 1))), n);
+		memcpy((u8 *)buf + done,
+		       phys_to_host(m, (entry & PTE_ADDR & ~((1ull << shift) - 1)) +
+					       (at & ((1ull << shift) - 1))),
+		       n);
 		done += n;
 	}
 	return done;

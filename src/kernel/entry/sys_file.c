@@ -2,12 +2,13 @@
 /*
  * System calls on open descriptors: read, write, seek, poll, dup, pipe, fcntl, mmap's file half.
  *
- * Called through the table; each fetches what user memory holds and calls its body in src/vfs or src/ipc. They must not know how
- * a file does its work.
+ * Called through the table; each fetches what user memory holds and calls its body in src/vfs or
+ * src/ipc. They must not know how a file does its work.
  *
  *	poll(0x7ffe1000, 2, 1500)   two struct pollfd at the user address, 1,500 ms = 1,500,000,000 ns to ksys_poll
  *
- *	F1 a descriptor number that user space gave is used once: fget takes the reference, everything after holds the file.
+ *	F1 a descriptor number that user space gave is used once: fget takes the reference,
+ *	   everything after holds the file.
  *
  * Units:   milliseconds, timeval and timespec outside; ns inside.
  * Owner:   nothing outlives a call but what the descriptor table holds.
@@ -105,7 +106,9 @@ SYSCALL_DEFINE3(dup3, u32, oldfd, u32, newfd, u32, flags)
 	return ksys_dup3(oldfd, newfd, flags);
 }
 
-/* Publish a pair of descriptors to user memory; they are closed again when it can not be written. */
+/*
+ * Publish a pair of descriptors to user memory; they are closed again when it can not be written.
+ */
 static long pipe_to_user(u64 ufds, u32 flags)
 {
 	int fds[2], ret = do_pipe2(fds, flags);
@@ -165,7 +168,10 @@ SYSCALL_DEFINE3(poll, u64, ufds, u32, nfds, int, timeout_ms)
 	return ksys_poll(ufds, nfds, timeout_ms < 0 ? UINT64_MAX : (u64)timeout_ms * NSEC_PER_MSEC);
 }
 
-/* A timespec or timeval (unit: ns per sub-second step) at a user address as ns; 0 means wait forever. */
+/*
+ * A timespec or timeval (unit: ns per sub-second step) at a user address as ns; 0 means wait
+ * forever.
+ */
 static int get_timeout(u64 uts, u64 unit_ns, u64 *ns)
 {
 	s64 ts[2];
@@ -193,7 +199,10 @@ static void put_timeout(u64 uts, u64 unit_ns, u64 started, u64 timeout_ns)
 		return;
 }
 
-/* Swap the signal mask for the duration of a wait; arch_do_signal_or_restart puts the saved one back. */
+/*
+ * Swap the signal mask for the duration of a wait; arch_do_signal_or_restart puts the saved one
+ * back.
+ */
 static int set_wait_mask(u64 umask, u64 size)
 {
 	u64 mask;

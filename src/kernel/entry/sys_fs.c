@@ -2,13 +2,16 @@
 /*
  * System calls that take paths: open, stat, mkdir, unlink, rename, mount and their at-forms.
  *
- * Called through the table; they bring the path in (getname) and call the body in src/vfs/namei.h. They must not walk paths.
+ * Called through the table; they bring the path in (getname) and call the body in src/vfs/namei.h.
+ * They must not walk paths.
  *
  *	newfstatat(AT_FDCWD, 0x4c1010, 0x7ffe0e00, 0)
- *	    getname: 4 KiB kernel buffer "/etc/passwd" -> vfs_fstatat -> struct kstat -> 144-byte struct stat at 0x7ffe0e00
+ *	    getname: 4 KiB kernel buffer "/etc/passwd" -> vfs_fstatat -> struct kstat -> 144-byte
+ *	    struct stat at 0x7ffe0e00
  *
  *	N1 every name is put again on every path out.
- *	N2 an empty path is ENOENT unless AT_EMPTY_PATH allows it; the bodies decide, not the callers.
+ *	N2 an empty path is ENOENT unless AT_EMPTY_PATH allows it; the bodies decide, not the
+ *	   callers.
  *
  * Units:   bytes.
  * Owner:   the name buffer is the call's.
@@ -61,7 +64,9 @@ void putname(char *name)
 #define WITH_2NAMES(uname1, uname2, call)                                                          \
 	({                                                                                         \
 		char *name1 = getname(uname1), *name2 = getname(uname2);                           \
-		long _ret = IS_ERR(name1) ? PTR_ERR(name1) : IS_ERR(name2) ? PTR_ERR(name2) : (long)(call); \
+		long _ret = IS_ERR(name1) ? PTR_ERR(name1) :                                       \
+			    IS_ERR(name2) ? PTR_ERR(name2) :                                       \
+					    (long)(call);                                          \
 		putname(name1);                                                                    \
 		putname(name2);                                                                    \
 		_ret;                                                                              \
@@ -346,7 +351,10 @@ SYSCALL_DEFINE4(mknodat, int, dfd, u64, uname, u32, mode, u32, dev)
 	return WITH_NAME(uname, do_mknodat(dfd, name, mode, new_decode_dev(dev)));
 }
 
-/* Two times at a user address; step_ns 1 for timespec, 1000 for timeval, NSEC_PER_SEC for utimbuf (seconds only). */
+/*
+ * Two times at a user address; step_ns 1 for timespec, 1000 for timeval, NSEC_PER_SEC for utimbuf
+ * (seconds only).
+ */
 static long utimes_from_user(int dfd, u64 uname, u64 utimes, u64 step_ns, u32 flags)
 {
 	struct timespec64 t[2];

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls of processes: fork and its kin, exit, wait, identities, limits, scheduling, the machine's name.
+ * System calls of processes: fork and its kin, exit, wait, identities, limits, scheduling, the
+ * machine's name.
  *
- * Called through the table; calls sched/fork.h, kernel/exec and the scheduler. They must not touch run queues or the tree's
- * lists themselves.
+ * Called through the table; calls sched/fork.h, kernel/exec and the scheduler. They must not touch
+ * run queues or the tree's lists themselves.
  *
- *	fork() by pid 7: kernel_clone({exit_signal SIGCHLD}) -> pid 8; the child's pt_regs are a copy with ax = 0
- *	wait4(-1, &st, 0, 0): sleeps until 8 is a zombie; st = exit code << 8, or the signal's number
+ *	fork() by pid 7: kernel_clone({exit_signal SIGCHLD}) -> pid 8; the child's pt_regs are a
+ *	copy with ax = 0 wait4(-1, &st, 0, 0): sleeps until 8 is a zombie; st = exit code << 8, or
+ *	the signal's number
  *
  *	P1 a pid that user space names is resolved with a reference and dropped before returning.
  *	P2 setuid and friends make a new cred; the old one is never changed.
@@ -16,7 +18,8 @@
  * Locking: the tasklist lock around lookups that do not take a reference.
  * Errors:  -ESRCH, -EPERM, -EINVAL, -EFAULT as the man-pages say.
  * Time:    the bodies charge.
- * Source:  clone(2), wait4(2), setpgid(2), setuid(2), getrusage(2), prlimit(2), sched_setscheduler(2), uname(2), arch_prctl(2).
+ * Source:  clone(2), wait4(2), setpgid(2), setuid(2), getrusage(2), prlimit(2),
+ * sched_setscheduler(2), uname(2), arch_prctl(2).
  */
 
 #include "kernel/entry/syscall.h"
@@ -89,7 +92,8 @@ SYSCALL_DEFINE1(exit_group, int, code)
 
 SYSCALL_DEFINE3(execve, u64, uname, u64, uargv, u64, uenvp)
 {
-	struct exec_strings argv = { .user = true, .uvec = uargv }, envp = { .user = true, .uvec = uenvp };
+	struct exec_strings argv = { .user = true, .uvec = uargv },
+			    envp = { .user = true, .uvec = uenvp };
 
 	return do_execve_user(uname, &argv, &envp);
 }
@@ -165,7 +169,8 @@ SYSCALL_DEFINE5(waitid, int, which, s32, upid, u64, uinfo, u32, options, u64, ur
 	u64 ru[18];
 	long ret;
 
-	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL) ||
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			__WCLONE | __WALL) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
 	switch (which) {
@@ -180,7 +185,8 @@ SYSCALL_DEFINE5(waitid, int, which, s32, upid, u64, uinfo, u32, options, u64, ur
 		if (upid < 0)
 			return -EINVAL;
 		wo.pid = upid && upid != current->pgid ? -upid : 0;
-		if (wo.pid == -1) /* do_wait's "any": nobody else's children are in the first process's group */
+		/* do_wait's "any": nobody else's children are in the first process's group */
+		if (wo.pid == -1)
 			return -ECHILD;
 		break;
 	default:
@@ -222,8 +228,12 @@ SYSCALL_DEFINE2(getrusage, int, who, u64, uru)
 		ru.nivcsw = t->nivcsw;
 		break;
 	case -1: /* RUSAGE_CHILDREN */
-		ru = (struct task_rusage){ .utime_ns = leader->cutime, .stime_ns = leader->cstime, .min_flt = leader->cmin_flt,
-					   .maj_flt = leader->cmaj_flt, .nvcsw = leader->cnvcsw, .nivcsw = leader->cnivcsw };
+		ru = (struct task_rusage){ .utime_ns = leader->cutime,
+					   .stime_ns = leader->cstime,
+					   .min_flt = leader->cmin_flt,
+					   .maj_flt = leader->cmaj_flt,
+					   .nvcsw = leader->cnvcsw,
+					   .nivcsw = leader->cnivcsw };
 		break;
 	default:
 		return -EINVAL;
@@ -361,10 +371,14 @@ SYSCALL_DEFINE0(getegid)
 	return current_cred()->egid;
 }
 
-/* The capability consequences of changed uids (capabilities(7)): root's go when the last root id goes. */
+/*
+ * The capability consequences of changed uids (capabilities(7)): root's go when the last root id
+ * goes.
+ */
 static void fix_caps(const struct cred *old, struct cred *new_cred)
 {
-	bool had = !old->uid || !old->euid || !old->suid, has = !new_cred->uid || !new_cred->euid || !new_cred->suid;
+	bool had = !old->uid || !old->euid || !old->suid,
+	     has = !new_cred->uid || !new_cred->euid || !new_cred->suid;
 
 	if (had && !has)
 		new_cred->cap_permitted = new_cred->cap_effective = 0;
@@ -386,7 +400,8 @@ static long set_resuid(u32 r, u32 e, u32 s)
 	const struct cred *old = current_cred();
 	struct cred *c;
 
-	if (!capable(CAP_SETUID) && !(id_allowed(r, old->uid, old->euid, old->suid) && id_allowed(e, old->uid, old->euid, old->suid) &&
+	if (!capable(CAP_SETUID) && !(id_allowed(r, old->uid, old->euid, old->suid) &&
+				      id_allowed(e, old->uid, old->euid, old->suid) &&
 				      id_allowed(s, old->uid, old->euid, old->suid)))
 		return -EPERM;
 	c = prepare_creds();
@@ -408,7 +423,8 @@ static long set_resgid(u32 r, u32 e, u32 s)
 	const struct cred *old = current_cred();
 	struct cred *c;
 
-	if (!capable(CAP_SETGID) && !(id_allowed(r, old->gid, old->egid, old->sgid) && id_allowed(e, old->gid, old->egid, old->sgid) &&
+	if (!capable(CAP_SETGID) && !(id_allowed(r, old->gid, old->egid, old->sgid) &&
+				      id_allowed(e, old->gid, old->egid, old->sgid) &&
 				      id_allowed(s, old->gid, old->egid, old->sgid)))
 		return -EPERM;
 	c = prepare_creds();
@@ -429,7 +445,9 @@ SYSCALL_DEFINE1(setuid, u32, uid)
 	if (uid == KEEP)
 		return -EINVAL;
 	return capable(CAP_SETUID) ? set_resuid(uid, uid, uid) :
-	       uid == current_cred()->uid || uid == current_cred()->suid ? set_resuid(KEEP, uid, KEEP) : -EPERM;
+	       uid == current_cred()->uid || uid == current_cred()->suid ?
+				     set_resuid(KEEP, uid, KEEP) :
+				     -EPERM;
 }
 
 SYSCALL_DEFINE1(setgid, u32, gid)
@@ -437,7 +455,9 @@ SYSCALL_DEFINE1(setgid, u32, gid)
 	if (gid == KEEP)
 		return -EINVAL;
 	return capable(CAP_SETGID) ? set_resgid(gid, gid, gid) :
-	       gid == current_cred()->gid || gid == current_cred()->sgid ? set_resgid(KEEP, gid, KEEP) : -EPERM;
+	       gid == current_cred()->gid || gid == current_cred()->sgid ?
+				     set_resgid(KEEP, gid, KEEP) :
+				     -EPERM;
 }
 
 SYSCALL_DEFINE2(setreuid, u32, r, u32, e)
@@ -468,8 +488,9 @@ SYSCALL_DEFINE3(setresgid, u32, r, u32, e, u32, s)
 
 /* The capabilities that follow fsuid 0: what passes checks on files. */
 #define CAP_FS_SET                                                                                 \
-	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | 1ull << CAP_FSETID | \
-	 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
+	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH |              \
+	 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE |                   \
+	 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
 /* Both return the old id whether or not they changed it: that is the interface. */
 SYSCALL_DEFINE1(setfsuid, u32, uid)
@@ -478,7 +499,8 @@ SYSCALL_DEFINE1(setfsuid, u32, uid)
 	long ret = old->fsuid;
 	struct cred *c;
 
-	if (uid == KEEP || uid == old->fsuid || (!id_allowed(uid, old->uid, old->euid, old->suid) && !capable(CAP_SETUID)))
+	if (uid == KEEP || uid == old->fsuid ||
+	    (!id_allowed(uid, old->uid, old->euid, old->suid) && !capable(CAP_SETUID)))
 		return ret;
 	c = prepare_creds();
 	if (!c)
@@ -498,7 +520,8 @@ SYSCALL_DEFINE1(setfsgid, u32, gid)
 	long ret = old->fsgid;
 	struct cred *c;
 
-	if (gid == KEEP || gid == old->fsgid || (!id_allowed(gid, old->gid, old->egid, old->sgid) && !capable(CAP_SETGID)))
+	if (gid == KEEP || gid == old->fsgid ||
+	    (!id_allowed(gid, old->gid, old->egid, old->sgid) && !capable(CAP_SETGID)))
 		return ret;
 	c = prepare_creds();
 	if (!c)
@@ -512,14 +535,18 @@ SYSCALL_DEFINE3(getresuid, u64, ur, u64, ue, u64, us)
 {
 	const struct cred *c = current_cred();
 
-	return put_user_u32(c->uid, ur) || put_user_u32(c->euid, ue) || put_user_u32(c->suid, us) ? -EFAULT : 0;
+	return put_user_u32(c->uid, ur) || put_user_u32(c->euid, ue) || put_user_u32(c->suid, us) ?
+		       -EFAULT :
+		       0;
 }
 
 SYSCALL_DEFINE3(getresgid, u64, ur, u64, ue, u64, us)
 {
 	const struct cred *c = current_cred();
 
-	return put_user_u32(c->gid, ur) || put_user_u32(c->egid, ue) || put_user_u32(c->sgid, us) ? -EFAULT : 0;
+	return put_user_u32(c->gid, ur) || put_user_u32(c->egid, ue) || put_user_u32(c->sgid, us) ?
+		       -EFAULT :
+		       0;
 }
 
 SYSCALL_DEFINE2(getgroups, int, size, u64, ulist)
@@ -580,7 +607,8 @@ static long do_prlimit(s32 pid, u32 resource, const struct rlimit *new_limit, st
 	if (old)
 		*old = *lim;
 	if (new_limit) {
-		if (new_limit->cur > new_limit->max || (new_limit->max > lim->max && !capable(CAP_SYS_RESOURCE))) {
+		if (new_limit->cur > new_limit->max ||
+		    (new_limit->max > lim->max && !capable(CAP_SYS_RESOURCE))) {
 			long ret = new_limit->cur > new_limit->max ? -EINVAL : -EPERM;
 
 			put_task_struct(t);
@@ -723,12 +751,16 @@ SYSCALL_DEFINE3(sched_setscheduler, s32, pid, int, policy, u64, uparam)
 
 SYSCALL_DEFINE1(sched_get_priority_max, int, policy)
 {
-	return policy == SCHED_FIFO || policy == SCHED_RR ? 99 : policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 : -EINVAL;
+	return policy == SCHED_FIFO || policy == SCHED_RR			       ? 99 :
+	       policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 :
+											 -EINVAL;
 }
 
 SYSCALL_DEFINE1(sched_get_priority_min, int, policy)
 {
-	return policy == SCHED_FIFO || policy == SCHED_RR ? 1 : policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 : -EINVAL;
+	return policy == SCHED_FIFO || policy == SCHED_RR			       ? 1 :
+	       policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 :
+											 -EINVAL;
 }
 
 SYSCALL_DEFINE3(sched_setaffinity, s32, pid, u32, len, u64, umask)
@@ -859,7 +891,8 @@ SYSCALL_DEFINE2(prctl, int, option, u64, arg)
 
 SYSCALL_DEFINE1(uname, u64, ubuf)
 {
-	static const char *const field[6] = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE, UTS_VERSION, UTS_MACHINE, "(none)" };
+	static const char *const field[6] = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE,
+					      UTS_VERSION, UTS_MACHINE,	 "(none)" };
 	char out[6][65];
 
 	memset(out, 0, sizeof(out));

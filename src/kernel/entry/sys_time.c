@@ -2,10 +2,12 @@
 /*
  * System calls of time: clocks, sleeping, the real interval timer.
  *
- * Called through the table; calls kernel/time and the scheduler's sleeps. They must not read any clock but the running CPU's.
+ * Called through the table; calls kernel/time and the scheduler's sleeps. They must not read any
+ * clock but the running CPU's.
  *
- *	nanosleep({0, 500000000}) at 1.2 s: sleeps to 1.7 s; SIGUSR1 at 1.4 s with a handler: EINTR, 0.3 s written to rem; with SIGCONT
- *	and no handler the call restarts (restart_syscall) and still ends at 1.7 s.
+ *	nanosleep({0, 500000000}) at 1.2 s: sleeps to 1.7 s; SIGUSR1 at 1.4 s with a handler: EINTR,
+ *	0.3 s written to rem; with SIGCONT and no handler the call restarts (restart_syscall) and
+ *	still ends at 1.7 s.
  *
  *	T1 a sleep never ends early, and a restarted one keeps its absolute end.
  *	T2 CPU-time clocks are exact runtimes, not samples.
@@ -84,7 +86,8 @@ static int get_ts(u64 uts, u64 *ns)
 		return -EFAULT;
 	if (ts[0] < 0 || (u64)ts[1] >= NSEC_PER_SEC)
 		return -EINVAL;
-	*ns = (u64)ts[0] > INT64_MAX / NSEC_PER_SEC - 1 ? INT64_MAX : (u64)ts[0] * NSEC_PER_SEC + (u64)ts[1];
+	*ns = (u64)ts[0] > INT64_MAX / NSEC_PER_SEC - 1 ? INT64_MAX :
+							  (u64)ts[0] * NSEC_PER_SEC + (u64)ts[1];
 	return 0;
 }
 
@@ -103,7 +106,10 @@ SYSCALL_DEFINE2(clock_getres, int, clock, u64, uts)
 
 	if (ret || !uts)
 		return ret;
-	return put_ts(uts, clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? tick_nsec() : 1, 1);
+	return put_ts(
+		uts,
+		clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? tick_nsec() : 1,
+		1);
 }
 
 SYSCALL_DEFINE2(clock_settime, int, clock, u64, uts)
@@ -155,7 +161,10 @@ SYSCALL_DEFINE1(times, u64, ubuf)
 
 static long nanosleep_restart(struct restart_block *restart);
 
-/* Sleep to an absolute monotonic time; interrupted: remember the end and where the rest is to be written. */
+/*
+ * Sleep to an absolute monotonic time; interrupted: remember the end and where the rest is to be
+ * written.
+ */
 static long sleep_until(u64 end, u64 urem)
 {
 	u64 left;
@@ -165,7 +174,8 @@ static long sleep_until(u64 end, u64 urem)
 		return 0;
 	if (urem && put_ts(urem, left, 1))
 		return -EFAULT;
-	current->restart_block = (struct restart_block){ .fn = nanosleep_restart, .expires = end, .rmtp = urem };
+	current->restart_block =
+		(struct restart_block){ .fn = nanosleep_restart, .expires = end, .rmtp = urem };
 	return -ERESTART_RESTARTBLOCK;
 }
 
@@ -181,7 +191,8 @@ SYSCALL_DEFINE2(nanosleep, u64, uts, u64, urem)
 
 	if (ret)
 		return ret;
-	return sleep_until(ns > (u64)INT64_MAX - ktime_get() ? (u64)INT64_MAX : ktime_get() + ns, urem);
+	return sleep_until(ns > (u64)INT64_MAX - ktime_get() ? (u64)INT64_MAX : ktime_get() + ns,
+			   urem);
 }
 
 SYSCALL_DEFINE0(restart_syscall)
@@ -204,14 +215,19 @@ SYSCALL_DEFINE4(clock_nanosleep, int, clock, int, flags, u64, uts, u64, urem)
 	if (ret)
 		return ret;
 	if (!(flags & TIMER_ABSTIME))
-		return sleep_until(ns > (u64)INT64_MAX - ktime_get() ? (u64)INT64_MAX : ktime_get() + ns, urem);
+		return sleep_until(ns > (u64)INT64_MAX - ktime_get() ? (u64)INT64_MAX :
+								       ktime_get() + ns,
+				   urem);
 	if (ns <= now)
 		return 0;
 	ret = (int)hrtimer_nanosleep(ktime_get() + (ns - now), HRTIMER_MODE_ABS, NULL);
 	return ret ? -ERESTARTNOHAND : 0;
 }
 
-/* The wait's end as monotonic ns: relative for FUTEX_WAIT, absolute on either clock for FUTEX_WAIT_BITSET. */
+/*
+ * The wait's end as monotonic ns: relative for FUTEX_WAIT, absolute on either clock for
+ * FUTEX_WAIT_BITSET.
+ */
 static long futex_end(u32 op, u64 uts, u64 *end)
 {
 	u64 now = op & FUTEX_CLOCK_REALTIME ? ktime_get_real() : ktime_get();
@@ -222,7 +238,8 @@ static long futex_end(u32 op, u64 uts, u64 *end)
 	if ((op & 127) == FUTEX_WAIT)
 		*end = min(*end, (u64)INT64_MAX - ktime_get()) + ktime_get();
 	else if (op & FUTEX_CLOCK_REALTIME)
-		*end = *end > now ? min(*end - now, (u64)INT64_MAX - ktime_get()) + ktime_get() : ktime_get();
+		*end = *end > now ? min(*end - now, (u64)INT64_MAX - ktime_get()) + ktime_get() :
+				    ktime_get();
 	return 0;
 }
 
@@ -243,7 +260,8 @@ SYSCALL_DEFINE6(futex, u64, uaddr, u32, op, u32, val, u64, uts, u64, uaddr2, u32
 		return futex_wake(uaddr, private, (int)val, bitset);
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE: /* the place of the timeout holds a count */
-		return futex_requeue(uaddr, uaddr2, private, (int)val, (int)uts, cmd == FUTEX_CMP_REQUEUE ? &val3 : NULL);
+		return futex_requeue(uaddr, uaddr2, private, (int)val, (int)uts,
+				     cmd == FUTEX_CMP_REQUEUE ? &val3 : NULL);
 	default:
 		return -ENOSYS;
 	}
@@ -260,10 +278,14 @@ static enum hrtimer_restart itimer_expired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Not from the expiry itself: an interval shorter than that would keep the CPU in the interrupt for ever. */
+/*
+ * Not from the expiry itself: an interval shorter than that would keep the CPU in the interrupt for
+ * ever.
+ */
 void itimer_rearm(struct signal_struct *s)
 {
-	if (!s->real_interval_ns || s->real_timer.queued) /* its function may still be running elsewhere */
+	/* its function may still be running elsewhere */
+	if (!s->real_interval_ns || s->real_timer.queued)
 		return;
 	hrtimer_forward(&s->real_timer, ktime_get(), s->real_interval_ns);
 	hrtimer_start(&s->real_timer, s->real_timer.expires, HRTIMER_MODE_ABS);
@@ -275,7 +297,9 @@ void itimer_init(struct signal_struct *s)
 	s->real_timer.function = itimer_expired;
 }
 
-/* Replace the timer; returns what was left of the old one in *left and its interval in *interval. */
+/*
+ * Replace the timer; returns what was left of the old one in *left and its interval in *interval.
+ */
 static void itimer_set(u64 value, u64 every, u64 *left, u64 *interval)
 {
 	struct signal_struct *s = current->signal;
@@ -312,7 +336,8 @@ SYSCALL_DEFINE2(getitimer, int, which, u64, uval)
 
 	if (which != 0)
 		return -EINVAL;
-	itimerval_of(out, s->real_interval_ns, hrtimer_active(&s->real_timer) ? hrtimer_get_remaining(&s->real_timer) : 0);
+	itimerval_of(out, s->real_interval_ns,
+		     hrtimer_active(&s->real_timer) ? hrtimer_get_remaining(&s->real_timer) : 0);
 	return copy_to_user(uval, out, sizeof(out)) ? -EFAULT : 0;
 }
 
@@ -329,7 +354,8 @@ SYSCALL_DEFINE3(setitimer, int, which, u64, uval, u64, uold)
 		return -EINVAL;
 	in[0] = min(in[0], (s64)(INT64_MAX / NSEC_PER_SEC - 1));
 	in[2] = min(in[2], (s64)(INT64_MAX / NSEC_PER_SEC / 2));
-	itimer_set((u64)in[2] * NSEC_PER_SEC + (u64)in[3] * 1000, (u64)in[0] * NSEC_PER_SEC + (u64)in[1] * 1000, &left, &interval);
+	itimer_set((u64)in[2] * NSEC_PER_SEC + (u64)in[3] * 1000,
+		   (u64)in[0] * NSEC_PER_SEC + (u64)in[1] * 1000, &left, &interval);
 	itimerval_of(out, interval, left);
 	if (uold && copy_to_user(uold, out, sizeof(out)))
 		return -EFAULT;

@@ -2,8 +2,9 @@
 /*
  * System calls of extended attributes, on file systems that have none.
  *
- * Called through the table. The path, the descriptor and the name are checked as Linux does; then a file system without a handler for
- * attributes answers what its kind answers: it does not support them, and the list of a file's attributes is empty.
+ * Called through the table. The path, the descriptor and the name are checked as Linux does; then a
+ * file system without a handler for attributes answers what its kind answers: it does not support
+ * them, and the list of a file's attributes is empty.
  *
  *	lgetxattr("/etc/passwd", "security.selinux")   ramfs: -EOPNOTSUPP
  *	llistxattr("/etc/passwd")                      ramfs: 0 bytes
@@ -13,9 +14,11 @@
  * Units:   bytes.
  * Owner:   paths and files for the length of a call.
  * Locking: none.
- * Errors:  the walk's, -EBADF, -ERANGE, -EFAULT, -EOPNOTSUPP; setting: -EINVAL for flags, -E2BIG past 64 KiB.
+ * Errors:  the walk's, -EBADF, -ERANGE, -EFAULT, -EOPNOTSUPP; setting: -EINVAL for flags, -E2BIG
+ * past 64 KiB.
  * Time:    the walk's.
- * Source:  getxattr(2), setxattr(2), listxattr(2); Linux fs/xattr.c and ramfs, which has no handlers.
+ * Source:  getxattr(2), setxattr(2), listxattr(2); Linux fs/xattr.c and ramfs, which has no
+ * handlers.
  */
 
 #include "kernel/entry/getname.h"

@@ -2,22 +2,24 @@
 /*
  * The system call gate: from SYSCALL to a C function and back.
  *
- * Called by the run loop (hw/cpu/run.c) when a fetch at LSTAR passed translation at CPL 0. Calls one entry of the table
- * (table.c), and on the way out the signal code. It must not know what any call does.
+ * Called by the run loop (hw/cpu/run.c) when a fetch at LSTAR passed translation at CPL 0. Calls
+ * one entry of the table (table.c), and on the way out the signal code. It must not know what any
+ * call does.
  *
- * What happens to a read(0, 0x7ffe1000, 64) made at 0x401000 by a task whose simulated kernel stack is
- * [0xffff888001a00000, 0xffff888001a04000):
+ * What happens to a read(0, 0x7ffe1000, 64) made at 0x401000 by a task whose simulated kernel stack
+ * is [0xffff888001a00000, 0xffff888001a04000):
  *
  *	SYSCALL          RCX = 0x401002, R11 = RFLAGS, RIP = LSTAR, CPL 0, IF = 0   (hw/entry.c)
  *	syscall_gate     SWAPGS; RSP 0x7ffe0f00 -> per-CPU scratch; RSP = 0xffff888001a04000
- *	                 pt_regs pushed at 0xffff888001a03f58: the one truth of the user's registers from here on
- *	                 STI; do_syscall_64 -> sys_read -> ... may block, may resume on another CPU
- *	                 regs->ax = 64
+ *	                 pt_regs pushed at 0xffff888001a03f58: the one truth of the user's registers
+ *	                 from here on STI; do_syscall_64 -> sys_read -> ... may block, may resume on
+ *	                 another CPU regs->ax = 64
  *	                 exit loop: signals, reschedule; CLI
  *	SYSRET           RIP = RCX = 0x401002, RFLAGS = R11, CPL 3
  *
  *	S1 pt_regs lies at the top of the task's own simulated kernel stack; nothing lies above it.
- *	S2 SYSRET is used only when it restores exactly what pt_regs says (kernel/irq/entry); everything else leaves by IRET.
+ *	S2 SYSRET is used only when it restores exactly what pt_regs says (kernel/irq/entry);
+ *	   everything else leaves by IRET.
  *	S3 no pointer to a CPU lives across do_syscall_64: the task may have moved.
  *
  * Units:   none of its own.
@@ -25,7 +27,8 @@
  * Locking: entered with IRQs off; runs calls with IRQs on; leaves with IRQs off.
  * Errors:  a number without a call gives -ENOSYS, as does a negative one.
  * Time:    COST_SYSCALL and COST_SYSRET by the hardware; COST_SYSCALL_WORK here.
- * Source:  AMD64 APM vol. 3, SYSCALL and SYSRET; System V ABI AMD64 A.2.1; Linux does it in entry_SYSCALL_64 and do_syscall_64.
+ * Source:  AMD64 APM vol. 3, SYSCALL and SYSRET; System V ABI AMD64 A.2.1; Linux does it in
+ * entry_SYSCALL_64 and do_syscall_64.
  */
 
 #include "kernel/entry/syscall.h"

@@ -3,9 +3,11 @@
 #define KERNEL_ENTRY_SYSCALL_H
 
 /*
- * System calls: Linux's x86-64 numbers, one function each, taking their arguments from pt_regs as the ABI lays them out
- * (RDI, RSI, RDX, R10, R8, R9). SYSCALL_DEFINEn(name, type1, arg1, ...) { body } defines sys_name().
- * A function may block, returns a value or negative errno, and may return the restart codes below when a signal is pending.
+ * System calls: Linux's x86-64 numbers, one function each, taking their arguments from pt_regs as
+ * the ABI lays them out (RDI, RSI, RDX, R10, R8, R9). SYSCALL_DEFINEn(name, type1, arg1, ...) {
+ * body } defines sys_name().
+ * A function may block, returns a value or negative errno, and may return the restart codes below
+ * when a signal is pending.
  */
 
 #include "kernel/irq/ptrace.h"
@@ -15,7 +17,10 @@
 struct kernel;
 struct cpu;
 
-/* Never seen by user space: turned into EINTR or a restart before returning (Linux include/linux/errno.h numbers). */
+/*
+ * Never seen by user space: turned into EINTR or a restart before returning (Linux
+ * include/linux/errno.h numbers).
+ */
 #ifndef ERESTARTSYS
 #define ERESTARTSYS 512
 #endif
@@ -35,9 +40,9 @@ struct syscall_entry {
 	const char *name;
 	long (*fn)(struct pt_regs *regs);
 	/*
-	 * How strace shows the arguments, a letter each: d signed, u unsigned, x hex, o octal, p pointer, f file descriptor,
-	 * F directory descriptor (AT_FDCWD), s path, b buffer (its length is the next argument, or the result for reads: r),
-	 * S signal, v argv.
+	 * How strace shows the arguments, a letter each: d signed, u unsigned, x hex, o octal, p
+	 * pointer, f file descriptor, F directory descriptor (AT_FDCWD), s path, b buffer (its
+	 * length is the next argument, or the result for reads: r), S signal, v argv.
 	 */
 	const char *format;
 };
@@ -50,7 +55,10 @@ void syscall_init(struct kernel *k);
 /* hooks.exit_to_user_mode. */
 void exit_to_user_mode_loop(struct pt_regs *regs);
 
-/* strace text: of a call that will not come back the same (at its begin), and of every other one (at its end). */
+/*
+ * strace text: of a call that will not come back the same (at its begin), and of every other one
+ * (at its end).
+ */
 void strace_enter(const struct pt_regs *regs, u64 nr);
 void strace_exit(const struct pt_regs *regs, u64 nr, long ret);
 void strace_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -65,7 +73,8 @@ void strace_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define __SCC_1(t1, a1) (t1) regs->di
 #define __SCC_2(t1, a1, t2, a2) (t1) regs->di, (t2)regs->si
 #define __SCC_3(t1, a1, t2, a2, t3, a3) (t1) regs->di, (t2)regs->si, (t3)regs->dx
-#define __SCC_4(t1, a1, t2, a2, t3, a3, t4, a4) (t1) regs->di, (t2)regs->si, (t3)regs->dx, (t4)regs->r10
+#define __SCC_4(t1, a1, t2, a2, t3, a3, t4, a4)                                                    \
+	(t1) regs->di, (t2)regs->si, (t3)regs->dx, (t4)regs->r10
 #define __SCC_5(t1, a1, t2, a2, t3, a3, t4, a4, t5, a5)                                            \
 	(t1) regs->di, (t2)regs->si, (t3)regs->dx, (t4)regs->r10, (t5)regs->r8
 #define __SCC_6(t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6)                                    \

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system call table: Linux's x86-64 numbers to functions, names and the shape of their arguments for strace.
+ * The system call table: Linux's x86-64 numbers to functions, names and the shape of their
+ * arguments for strace.
  *
- * Called by the gate (syscall.c) and by strace (strace.c). It knows nothing of what a call does; the functions are
- * grouped by subject in sys_*.c. What is not in the table is not there: the caller sees -ENOSYS, never a pretence.
+ * Called by the gate (syscall.c) and by strace (strace.c). It knows nothing of what a call does;
+ * the functions are grouped by subject in sys_*.c. What is not in the table is not there: the
+ * caller sees -ENOSYS, never a pretence.
  *
  *	[0]   read   "fru"    f: descriptor, r: buffer filled with the result's bytes, u: unsigned
  *	[59]  execve "svp"    s: path, v: vector of strings, p: address
  *
- *	T1 an entry's number is Linux's; a call that Linux has and this kernel has not is an empty row.
+ *	T1 an entry's number is Linux's; a call that Linux has and this kernel has not is an empty
+ *	   row.
  *
  * Units:   none.
  * Owner:   read-only data.

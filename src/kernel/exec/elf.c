@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ELF loader: segments of a 64-bit x86 executable into a fresh address space, and the first stack.
+ * The ELF loader: segments of a 64-bit x86 executable into a fresh address space, and the first
+ * stack.
  *
- * Called by exec.c with the first 256 bytes read and the strings gathered; calls do_mmap for each segment. It must not know
- * where the file or the strings came from, and trusts no number in the file.
+ * Called by exec.c with the first 256 bytes read and the strings gathered; calls do_mmap for each
+ * segment. It must not know where the file or the strings came from, and trusts no number in the
+ * file.
  *
  * busybox-static (ET_EXEC) from file to memory:
  *
@@ -18,16 +20,19 @@
  *
  *	RSP -> argc | argv[0..argc-1] | 0 | envp[..] | 0 | auxv pairs, AT_NULL | padding | random bytes, platform | strings
  *
- *	E1 every offset and size is checked against overflow and TASK_SIZE before it is used; nothing is mapped over what was mapped.
+ *	E1 every offset and size is checked against overflow and TASK_SIZE before it is used;
+ *	   nothing is mapped over what was mapped.
  *	E2 RSP is a multiple of 16 at the first instruction.
- *	E3 a position-independent program is loaded at 0x555555554000 (plus a seeded offset when randomised), its interpreter in the mmap region.
+ *	E3 a position-independent program is loaded at 0x555555554000 (plus a seeded offset when
+ *	   randomised), its interpreter in the mmap region.
  *
  * Units:   bytes.
  * Owner:   VMAs hold the file.
  * Locking: mmap_lock inside do_mmap.
  * Errors:  -ENOEXEC for what is no program of this machine, before the point of no return.
  * Time:    mapping and copying charge.
- * Source:  System V ABI AMD64 3.4.1 (initial stack), ELF-64 object file format; auxiliary vector entries as getauxval(3) lists them.
+ * Source:  System V ABI AMD64 3.4.1 (initial stack), ELF-64 object file format; auxiliary vector
+ * entries as getauxval(3) lists them.
  */
 
 #include "hw/cpu.h"
@@ -105,9 +110,9 @@ struct elf_image {
 	struct file *file;
 	struct elf64_hdr hdr;
 	struct elf64_phdr *ph;
-	u64 bias;	 /* loaded address minus link address */
-	u64 load_addr;	 /* address of file offset 0's segment */
-	u64 phdr_addr;	 /* of the program headers in memory, 0: not loaded */
+	u64 bias;      /* loaded address minus link address */
+	u64 load_addr; /* address of file offset 0's segment */
+	u64 phdr_addr; /* of the program headers in memory, 0: not loaded */
 	u64 end_bss, start_code, end_code, start_data, end_data;
 };
 
@@ -115,8 +120,9 @@ static bool header_ok(const struct elf64_hdr *h)
 {
 	static const u8 magic[4] = { 0x7f, 'E', 'L', 'F' };
 
-	return !memcmp(h->ident, magic, 4) && h->ident[4] == 2 && h->ident[5] == 1 && h->machine == EM_X86_64 &&
-	       (h->type == ET_EXEC || h->type == ET_DYN) && h->phentsize == sizeof(struct elf64_phdr) && h->phnum &&
+	return !memcmp(h->ident, magic, 4) && h->ident[4] == 2 && h->ident[5] == 1 &&
+	       h->machine == EM_X86_64 && (h->type == ET_EXEC || h->type == ET_DYN) &&
+	       h->phentsize == sizeof(struct elf64_phdr) && h->phnum &&
 	       (u32)h->phnum * sizeof(struct elf64_phdr) <= MAX_PHDRS_BYTES;
 }
 
@@ -164,9 +170,10 @@ static int image_span(const struct elf_image *img, u64 *lo, u64 *hi)
 
 		if (p->type != PT_LOAD)
 			continue;
-		if (p->filesz > p->memsz || p->memsz > TASK_SIZE || p->vaddr > TASK_SIZE - p->memsz ||
-		    (p->vaddr & ~PAGE_MASK) != (p->offset & ~PAGE_MASK) || p->offset > (u64)INT64_MAX - p->filesz ||
-		    p->vaddr < last)
+		if (p->filesz > p->memsz || p->memsz > TASK_SIZE ||
+		    p->vaddr > TASK_SIZE - p->memsz ||
+		    (p->vaddr & ~PAGE_MASK) != (p->offset & ~PAGE_MASK) ||
+		    p->offset > (u64)INT64_MAX - p->filesz || p->vaddr < last)
 			return -ENOEXEC;
 		last = p->vaddr;
 		*lo = min(*lo, p->vaddr & PAGE_MASK);
@@ -177,10 +184,14 @@ static int image_span(const struct elf_image *img, u64 *lo, u64 *hi)
 
 static u64 prot_of(u32 flags)
 {
-	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W_ ? PROT_WRITE : 0) | (flags & PF_X ? PROT_EXEC : 0);
+	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W_ ? PROT_WRITE : 0) |
+	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
-/* Zero from the end of the file's bytes to the page's end; the mapping was private, so this copies the page. */
+/*
+ * Zero from the end of the file's bytes to the page's end; the mapping was private, so this copies
+ * the page.
+ */
 static int pad_page(u64 from, u32 flags)
 {
 	u64 n = -from & ~PAGE_MASK;
@@ -197,8 +208,9 @@ static int map_segment(struct elf_image *img, const struct elf64_phdr *p)
 	s64 at;
 
 	if (p->filesz) {
-		at = vm_mmap(img->file, start, ALIGN_UP(p->filesz + skew, PAGE_SIZE), prot_of(p->flags),
-			     MAP_PRIVATE | MAP_FIXED_NOREPLACE, p->offset - skew);
+		at = vm_mmap(img->file, start, ALIGN_UP(p->filesz + skew, PAGE_SIZE),
+			     prot_of(p->flags), MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+			     p->offset - skew);
 		if (at < 0)
 			return (int)at;
 		if (p->memsz > p->filesz && pad_page(file_end, p->flags))
@@ -217,7 +229,8 @@ static int map_segment(struct elf_image *img, const struct elf64_phdr *p)
 		img->load_addr = img->bias + p->vaddr - p->offset;
 	img->end_bss = max(img->end_bss, mem_end);
 	if (p->flags & PF_X) {
-		img->start_code = img->start_code ? min(img->start_code, img->bias + p->vaddr) : img->bias + p->vaddr;
+		img->start_code = img->start_code ? min(img->start_code, img->bias + p->vaddr) :
+						    img->bias + p->vaddr;
 		img->end_code = max(img->end_code, file_end);
 	}
 	img->start_data = max(img->start_data, img->bias + p->vaddr);
@@ -297,8 +310,12 @@ static void close_image(struct elf_image *img, bool close_file)
 	}
 }
 
-/* Everything below the strings: pointers, auxv, alignment. *sp goes in as the lowest string byte, out as RSP. */
-static int create_tables(struct linux_binprm *bprm, const struct elf_image *img, const struct elf_image *interp, u64 *psp)
+/*
+ * Everything below the strings: pointers, auxv, alignment. *sp goes in as the lowest string byte,
+ * out as RSP.
+ */
+static int create_tables(struct linux_binprm *bprm, const struct elf_image *img,
+			 const struct elf_image *interp, u64 *psp)
 {
 	static const char platform[] = "x86_64";
 	const struct cred *cred = current_cred();
@@ -313,7 +330,8 @@ static int create_tables(struct linux_binprm *bprm, const struct elf_image *img,
 	platform_at = sp;
 	sp -= 16;
 	random_at = sp;
-	if (copy_to_user(platform_at, platform, sizeof(platform)) || copy_to_user(random_at, random, sizeof(random)))
+	if (copy_to_user(platform_at, platform, sizeof(platform)) ||
+	    copy_to_user(random_at, random, sizeof(random)))
 		return -EFAULT;
 	words = 1 + (u64)bprm->argc + 1 + (u64)bprm->envc + 1 + 2 * 20;
 	tab = kcalloc(words, 8, GFP_KERNEL);

@@ -2,10 +2,12 @@
 /*
  * execve: the running task becomes another program.
  *
- * Called by the system call and by init for the embedder's programs; calls the loader (elf.c), src/mm for the new address space and src/vfs for
- * the file. It must not know executable formats beyond "#!".
+ * Called by the system call and by init for the embedder's programs; calls the loader (elf.c),
+ * src/mm for the new address space and src/vfs for the file. It must not know executable formats
+ * beyond "#!".
  *
- * The strings are gathered before anything is given up, at the end of a region that will be the top of the new stack:
+ * The strings are gathered before anything is given up, at the end of a region that will be the top
+ * of the new stack:
  *
  *	argv {"sh", "-c", "ls"}, envp {"HOME=/"}, file "/bin/busybox"      offset in the 2 MiB region
  *	    "/bin/busybox\0"  0x1ffff3   <- AT_EXECFN
@@ -17,12 +19,14 @@
  *	X1 until begin_new_exec() succeeds the task is untouched: any error is returned to it.
  *	X2 after it there is no way back: an error kills the task by SIGKILL.
  *	X3 strings count argv from the lowest address upward, then envp, then the file name.
- *	X4 a file being executed can not be written: the denial holds while the file is loaded here and by mm->exe_file.
+ *	X4 a file being executed can not be written: the denial holds while the file is loaded here
+ *	   and by mm->exe_file.
  *
  * Units:   bytes.
  * Owner:   bprm and its pages are the call's; the new mm belongs to the task from begin_new_exec on.
  * Locking: none held across blocking calls.
- * Errors:  -ENOEXEC, -ENOENT, -EACCES, -E2BIG, -ENOMEM, -EFAULT, -ELOOP (interpreters of interpreters).
+ * Errors:  -ENOEXEC, -ENOENT, -EACCES, -E2BIG, -ENOMEM, -EFAULT, -ELOOP (interpreters of
+ * interpreters).
  * Time:    COST_EXEC_WORK, and what copying and mapping cost.
  * Source:  execve(2); Linux fs/exec.c and fs/binfmt_script.c for the order of events.
  */
@@ -59,10 +63,12 @@
 /* --- the string region --- */
 
 /* Copy len bytes of `src` (user or kernel) to offset `at`, page by page. */
-static int region_write(struct linux_binprm *bprm, u64 at, bool user, u64 usrc, const char *src, u64 len)
+static int region_write(struct linux_binprm *bprm, u64 at, bool user, u64 usrc, const char *src,
+			u64 len)
 {
 	for (u64 done = 0; done < len;) {
-		u64 page = (at + done) / PAGE_SIZE, off = (at + done) % PAGE_SIZE, n = min(len - done, PAGE_SIZE - off);
+		u64 page = (at + done) / PAGE_SIZE, off = (at + done) % PAGE_SIZE,
+		    n = min(len - done, PAGE_SIZE - off);
 		u8 *to;
 
 		if (!bprm->pages[page]) {
@@ -135,7 +141,9 @@ static int push_strings(struct linux_binprm *bprm, const struct exec_strings *v,
 			len = strnlen_user(str, MAX_ARG_STRLEN);
 			if (!len)
 				return -EFAULT;
-			ret = len > (s64)MAX_ARG_STRLEN ? -E2BIG : push_string(bprm, true, str, NULL, (u64)len);
+			ret = len > (s64)MAX_ARG_STRLEN ?
+				      -E2BIG :
+				      push_string(bprm, true, str, NULL, (u64)len);
 		}
 		if (ret)
 			return ret;
@@ -151,7 +159,8 @@ static int remove_arg_zero(struct linux_binprm *bprm)
 	if (!bprm->argc)
 		return 0;
 	while (bprm->p < REGION_BYTES) {
-		const u8 *b = (const u8 *)page_address(bprm->pages[bprm->p / PAGE_SIZE]) + bprm->p % PAGE_SIZE;
+		const u8 *b = (const u8 *)page_address(bprm->pages[bprm->p / PAGE_SIZE]) +
+			      bprm->p % PAGE_SIZE;
 
 		bprm->p++;
 		if (!*b)
@@ -188,7 +197,10 @@ static int open_and_read(struct linux_binprm *bprm)
 	return n < 0 ? (int)n : 0;
 }
 
-/* "#! /bin/sh -x\n": interp becomes /bin/sh, argv becomes {"/bin/sh", "-x", script, argv[1..]}. 0, or -ENOEXEC. */
+/*
+ * "#! /bin/sh -x\n": interp becomes /bin/sh, argv becomes {"/bin/sh", "-x", script, argv[1..]}. 0,
+ * or -ENOEXEC.
+ */
 static int load_script(struct linux_binprm *bprm)
 {
 	char line[BINPRM_BUF_BYTES + 1], *p = line + 2, *name, *arg = NULL, *end;
@@ -234,7 +246,10 @@ static int load_script(struct linux_binprm *bprm)
 
 /* --- the address space --- */
 
-/* The ids and capabilities the new program starts with: set-uid and set-gid files, and root's way to capabilities. */
+/*
+ * The ids and capabilities the new program starts with: set-uid and set-gid files, and root's way
+ * to capabilities.
+ */
 static void exec_creds(struct cred *c, const struct file *file)
 {
 	const struct inode *inode = file->f_inode;
@@ -254,7 +269,8 @@ int begin_new_exec(struct linux_binprm *bprm)
 	const char *base = strrchr(bprm->filename, '/');
 	struct mm_struct *mm;
 	struct cred *cred;
-	int ret = unshare_files(); /* close-on-exec and the handlers' reset are for this program alone */
+	/* close-on-exec and the handlers' reset are for this program alone */
+	int ret = unshare_files();
 
 	if (!ret)
 		ret = unshare_sighand();
@@ -297,7 +313,8 @@ int setup_arg_pages(struct linux_binprm *bprm, u64 stack_flags, u64 *sp)
 	for (u64 page = bprm->p / PAGE_SIZE; page < MAX_ARG_PAGES; page++) {
 		u64 va = top - REGION_BYTES + page * PAGE_SIZE;
 
-		if (bprm->pages[page] && copy_to_user(va, page_address(bprm->pages[page]), PAGE_SIZE))
+		if (bprm->pages[page] &&
+		    copy_to_user(va, page_address(bprm->pages[page]), PAGE_SIZE))
 			return -EFAULT;
 	}
 	*sp = top - REGION_BYTES + bprm->p;
@@ -333,14 +350,16 @@ static void free_bprm(struct linux_binprm *bprm)
 	kfree(bprm);
 }
 
-long kernel_execve(const char *path, const struct exec_strings *argv, const struct exec_strings *envp)
+long kernel_execve(const char *path, const struct exec_strings *argv,
+		   const struct exec_strings *envp)
 {
 	struct linux_binprm *bprm;
 	bool committed = false;
 	long ret;
 
 	if (current->group_leader->nr_live > 1)
-		return -EBUSY; /* a process with several threads: their end in exec is not here yet */
+		/* a process with several threads: their end in exec is not here yet */
+		return -EBUSY;
 	if (strlen(path) >= sizeof(bprm->interp))
 		return -ENAMETOOLONG;
 	bprm = kzalloc(sizeof(*bprm), GFP_KERNEL);

@@ -2,18 +2,21 @@
 /*
  * Native programs: the embedder's C at CPL 3.
  *
- * Called by init for spawned functions, by fork for their children, and by the API's osim_syscall, osim_load, osim_store and osim_compute;
- * calls the hardware floor as an instruction would. It must not reach around it: no kernel function is called for the
- * program except through SYSCALL, a fault or an interrupt.
+ * Called by init for spawned functions, by fork for their children, and by the API's osim_syscall,
+ * osim_load, osim_store and osim_compute;
+ * calls the hardware floor as an instruction would. It must not reach around it: no kernel function
+ * is called for the program except through SYSCALL, a fault or an interrupt.
  *
- * The embedder's frames lie on the task's C stack, the kernel's above them while it is in the kernel:
+ * The embedder's frames lie on the task's C stack, the kernel's above them while it is in the
+ * kernel:
  *
  *	base ... | native_main | fn (embedder) | osim_syscall | native_syscall | cpu_enter_gate | syscall gate | sys_read | schedule
  *	           CPL 0 -> 3                                  SYSCALL -> CPL 0                    ... SYSRET -> CPL 3, back in native_syscall
  *
  *	V1 while embedder code runs, CPL is 3, IF is 1 and RIP is NATIVE_TEXT_VA.
  *	V2 after any gate the CPU is read again: the task may have moved.
- *	V3 after a successful execve the task is no native program any more: the embedder's frames are never returned to.
+ *	V3 after a successful execve the task is no native program any more: the embedder's frames
+ *	   are never returned to.
  *
  * Units:   cycles.
  * Owner:   the embedder's arguments are the embedder's.
@@ -55,7 +58,8 @@ static int native_mm(void)
 	ret = mm_map_stack(mm, top - 32 * PAGE_SIZE, top, 0);
 	if (ret)
 		return ret;
-	at = vm_mmap(NULL, NATIVE_TEXT_VA, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
+	at = vm_mmap(NULL, NATIVE_TEXT_VA, PAGE_SIZE, PROT_READ | PROT_EXEC,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
 	if (at >= 0)
 		at = vm_mmap(NULL, NATIVE_SCRATCH_VA, NATIVE_SCRATCH_BYTES, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
@@ -82,7 +86,9 @@ static void enter_user(void)
 	entry_restore_iret(regs);
 }
 
-/* The program returned, or was replaced by exec: from here on the task only executes instructions. */
+/*
+ * The program returned, or was replaced by exec: from here on the task only executes instructions.
+ */
 static void run_elf(void) __attribute__((noreturn));
 static void run_elf(void)
 {
@@ -128,7 +134,9 @@ static void native_child(void *arg)
 
 long native_do_fork(void)
 {
-	struct kernel_clone_args args = { .exit_signal = SIGCHLD, .fn = native_child, .native = true };
+	struct kernel_clone_args args = { .exit_signal = SIGCHLD,
+					  .fn = native_child,
+					  .native = true };
 	struct native_start *start;
 	long ret;
 
@@ -149,8 +157,8 @@ static void until_user(void)
 {
 	while (this_cpu()->cpl != 3) {
 		if (!cpu_enter_gate(this_cpu()))
-			machine_panic(this_machine(), "native program %d: no gate at %#llx", current->pid,
-				      (unsigned long long)this_cpu()->rip);
+			machine_panic(this_machine(), "native program %d: no gate at %#llx",
+				      current->pid, (unsigned long long)this_cpu()->rip);
 	}
 	if (unlikely(!(current->flags & PF_NATIVE)))
 		run_elf();
@@ -184,7 +192,9 @@ long native_syscall(u64 nr, const u64 args[6])
 		}
 		until_user();
 		cpu = this_cpu(); /* V2 */
-	} while (cpu->rip != NATIVE_TEXT_VA); /* two bytes back, with RAX set: the kernel wants the call again */
+	} while (
+		cpu->rip !=
+		NATIVE_TEXT_VA); /* two bytes back, with RAX set: the kernel wants the call again */
 	return (long)this_cpu()->r[RAX];
 }
 
@@ -194,7 +204,8 @@ long native_fork(void (*fn)(void *arg), void *arg)
 	const u64 args[6] = { 0 };
 	long ret;
 
-	current->embedder = &start; /* on this C stack: valid during the call, which is all it is for */
+	/* on this C stack: valid during the call, which is all it is for */
+	current->embedder = &start;
 	ret = native_syscall(57 /* fork */, args);
 	current->embedder = NULL;
 	return ret;

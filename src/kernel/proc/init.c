@@ -2,8 +2,9 @@
 /*
  * Process 1, in kernel C: what a machine without an /sbin/init runs.
  *
- * Created at boot; takes the embedder's spawn requests from top->requests, starts each as a child, waits for children of any kind, and
- * stops the machine when the watched one has ended. Calls fork, exec and wait as a system call would. It must not know the API's types.
+ * Created at boot; takes the embedder's spawn requests from top->requests, starts each as a child,
+ * waits for children of any kind, and stops the machine when the watched one has ended. Calls fork,
+ * exec and wait as a system call would. It must not know the API's types.
  *
  *	   requests --start--> child (fd 0, 1, 2 on the console) --exec--> program
  *	      ^                   |
@@ -11,12 +12,15 @@
  *	 init sleeps in wait4 <---+---- orphans
  *
  *	I1 a ticket is done exactly once, with the wait status of its process.
- *	I2 when the watched ticket is done, everything else is killed and the machine exits with 128 + signal or the exit code.
- *	I3 a program that can not be executed ends with 127 when it does not exist, else 126, with one line on the console's error line.
+ *	I2 when the watched ticket is done, everything else is killed and the machine exits with 128
+ *	   + signal or the exit code.
+ *	I3 a program that can not be executed ends with 127 when it does not exist, else 126, with
+ *	   one line on the console's error line.
  *
  * Units:   wait statuses.
  * Owner:   requests belong to the root and stay as the record of their ticket.
- * Locking: the list is changed only by the embedder while the machine stands still, and read by init.
+ * Locking: the list is changed only by the embedder while the machine stands still, and read by
+ * init.
  * Errors:  a request that can not be started is done with status 126 << 8.
  * Time:    what the calls it makes charge.
  * Source:  exit statuses as POSIX.1-2017 XCU 2.8.2 gives them for a shell.
@@ -106,7 +110,8 @@ static const char *path_of(const struct spawn_request *r)
 }
 
 /* execvp: every directory of PATH in turn; EACCES is remembered, ENOENT and ENOTDIR go on. */
-static long exec_on_path(const struct spawn_request *r, const struct exec_strings *argv, const struct exec_strings *envp)
+static long exec_on_path(const struct spawn_request *r, const struct exec_strings *argv,
+			 const struct exec_strings *envp)
 {
 	const char *p = path_of(r), *end;
 	char name[512];
@@ -120,7 +125,8 @@ static long exec_on_path(const struct spawn_request *r, const struct exec_string
 		if (!end)
 			end = p + strlen(p);
 		if ((u64)(end - p) + strlen(r->path) + 2 < sizeof(name)) {
-			scnprintf(name, sizeof(name), "%.*s%s%s", (int)(end - p), p, end > p ? "/" : "", r->path);
+			scnprintf(name, sizeof(name), "%.*s%s%s", (int)(end - p), p,
+				  end > p ? "/" : "", r->path);
 			ret = kernel_execve(name, argv, envp);
 			if (ret != -ENOENT && ret != -ENOTDIR && ret != -EACCES)
 				return ret;
@@ -135,7 +141,8 @@ static long exec_on_path(const struct spawn_request *r, const struct exec_string
 static void start_elf(void *arg)
 {
 	struct spawn_request *r = arg;
-	struct exec_strings argv = { .vec = (const char *const *)r->argv }, envp = { .vec = (const char *const *)r->envp };
+	struct exec_strings argv = { .vec = (const char *const *)r->argv },
+			    envp = { .vec = (const char *const *)r->envp };
 	long ret = open_console();
 
 	if (!ret && r->cwd)
@@ -227,7 +234,8 @@ static bool watched_done(struct kernel_root *top, int *status)
 		any = true;
 		all &= r->done;
 		if (r->done && (top->watch == r->ticket || top->watch == -1))
-			*status = r->status & 0x7f ? 128 + (r->status & 0x7f) : (r->status >> 8) & 0xff;
+			*status = r->status & 0x7f ? 128 + (r->status & 0x7f) :
+						     (r->status >> 8) & 0xff;
 		if (r->done && top->watch == r->ticket)
 			return true;
 	}
@@ -277,8 +285,10 @@ static void init_main(void *arg)
 			continue;
 		}
 		/* SIGCHLD is ignored by default and sets no bit, so a dead child is looked for. */
-		if (wait_event_interruptible(current->wait_chldexit, top->poked || has_dead_child()))
-			flush_ignored(current, ~0ull); /* init handles no signal: none may keep it awake */
+		if (wait_event_interruptible(current->wait_chldexit,
+					     top->poked || has_dead_child()))
+			/* init handles no signal: none may keep it awake */
+			flush_ignored(current, ~0ull);
 		recalc_sigpending(current);
 		top->poked = false;
 	}

@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signal delivery: on the way to user mode, from a pending bit to a handler's frame, a stop or a death.
+ * Signal delivery: on the way to user mode, from a pending bit to a handler's frame, a stop or a
+ * death.
  *
- * Called from the exit-to-user loop (kernel/entry/syscall.c) with signal_pending set; calls do_exit for fatal signals. It must not
- * know who sent anything.
+ * Called from the exit-to-user loop (kernel/entry/syscall.c) with signal_pending set; calls do_exit
+ * for fatal signals. It must not know who sent anything.
  *
- * The frame of a handler at 0x4011a0 for SIGINT, user RSP 0x7fffffffe000, in the ABI's layout (addresses grow upward):
+ * The frame of a handler at 0x4011a0 for SIGINT, user RSP 0x7fffffffe000, in the ABI's layout
+ * (addresses grow upward):
  *
  *	0x7fffffffdd40  fpstate   512 bytes, FXSAVE image, 16-byte aligned
  *	0x7fffffffdcc0  siginfo   128 bytes                 <- RSI
  *	0x7fffffffdb90  ucontext  304 bytes                 <- RDX
  *	0x7fffffffdb88  pretcode  sa_restorer               <- RSP at the handler, RSP + 8 a multiple of 16
  *
- * with 128 bytes of red zone left alone below the old RSP. rt_sigreturn finds the frame at RSP - 8 and puts everything back.
+ * with 128 bytes of red zone left alone below the old RSP. rt_sigreturn finds the frame at RSP - 8
+ * and puts everything back.
  *
- *	D1 nothing of the task's registers changes unless the whole frame was written; a frame that can not be written kills by SIGSEGV.
- *	D2 what rt_sigreturn restores is user-controlled: selectors are forced to the user ones, RFLAGS to the bits user code may set.
- *	D3 a call interrupted before it did anything restarts when no handler ran, or when its handler has SA_RESTART; the
- *	   restart re-executes SYSCALL (two bytes back) with the original RAX.
+ *	D1 nothing of the task's registers changes unless the whole frame was written; a frame that
+ *	   can not be written kills by SIGSEGV.
+ *	D2 what rt_sigreturn restores is user-controlled: selectors are forced to the user ones,
+ *	   RFLAGS to the bits user code may set.
+ *	D3 a call interrupted before it did anything restarts when no handler ran, or when its
+ *	   handler has SA_RESTART; the restart re-executes SYSCALL (two bytes back) with the
+ *	   original RAX.
  *
  * Units:   none.
  * Owner:   the frame belongs to user space.
  * Locking: siglock while dequeuing; none while the frame is copied.
  * Errors:  an unwritable stack is SIGSEGV.
  * Time:    the copies charge.
- * Source:  System V ABI AMD64 and Linux arch/x86/include/uapi/asm/sigcontext.h for the layout; signal(7) for actions; Linux kernel/signal.c get_signal.
+ * Source:  System V ABI AMD64 and Linux arch/x86/include/uapi/asm/sigcontext.h for the layout;
+ * signal(7) for actions; Linux kernel/signal.c get_signal.
  */
 
 #include "kernel/signal/signal.h"
@@ -69,8 +76,7 @@ struct rt_sigframe {
 _Static_assert(sizeof(struct rt_sigframe) == 440, "rt_sigframe");
 
 #define RED_ZONE_BYTES 128
-#define FLAGS_USER_RESTORE                                                                         \
-	(FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_AC | FLAG_RF | FLAG_ID)
+#define FLAGS_USER_RESTORE (FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_AC | FLAG_RF | FLAG_ID)
 
 static bool on_sig_stack(const struct task_struct *t, u64 sp)
 {
@@ -86,7 +92,8 @@ static u64 frame_top(const struct k_sigaction *ka, u64 sp)
 	return sp - RED_ZONE_BYTES;
 }
 
-static void fill_sigcontext(struct sigcontext64 *mc, const struct pt_regs *regs, u64 oldmask, u64 fpstate)
+static void fill_sigcontext(struct sigcontext64 *mc, const struct pt_regs *regs, u64 oldmask,
+			    u64 fpstate)
 {
 	mc->r8 = regs->r8;
 	mc->r9 = regs->r9;
@@ -112,7 +119,8 @@ static void fill_sigcontext(struct sigcontext64 *mc, const struct pt_regs *regs,
 	mc->fpstate = fpstate;
 }
 
-int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info, struct pt_regs *regs)
+int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info,
+		   struct pt_regs *regs)
 {
 	struct task_struct *t = current;
 	struct rt_sigframe frame;
@@ -127,7 +135,9 @@ int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_si
 	memset(&frame, 0, sizeof(frame));
 	frame.pretcode = ka->restorer;
 	frame.uc.ss_sp = t->sas_ss_sp;
-	frame.uc.ss_flags = !t->sas_ss_size ? SS_DISABLE : on_sig_stack(t, regs->sp) ? SS_ONSTACK : 0;
+	frame.uc.ss_flags = !t->sas_ss_size	      ? SS_DISABLE :
+			    on_sig_stack(t, regs->sp) ? SS_ONSTACK :
+							0;
 	frame.uc.ss_size = t->sas_ss_size;
 	fill_sigcontext(&frame.uc.mc, regs, oldmask, fpstate);
 	frame.uc.sigmask = oldmask;
@@ -198,7 +208,10 @@ bad:
 	return 0;
 }
 
-/* The call was cut short: with a handler about to run it fails with EINTR or restarts after it; without, it restarts. */
+/*
+ * The call was cut short: with a handler about to run it fails with EINTR or restarts after it;
+ * without, it restarts.
+ */
 static void prepare_restart(struct pt_regs *regs, const struct k_sigaction *ka)
 {
 	long err = -(long)regs->ax;
@@ -253,7 +266,8 @@ static void do_signal_stop(int sig)
 	recalc_sigpending(t);
 }
 
-#define SIG_KERNEL_IGNORE (sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
+#define SIG_KERNEL_IGNORE                                                                          \
+	(sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
 
 /* The next signal that has a handler, with its action; stops and dies on the way. 0: none. */
 static int get_signal(struct k_sigaction *ka, struct kernel_siginfo *info)
@@ -266,7 +280,8 @@ static int get_signal(struct k_sigaction *ka, struct kernel_siginfo *info)
 		int sig;
 
 		sh = lock_task_sighand(t, &flags);
-		if (t->group_leader->group_exit || ((t->pending_mask | t->signal->shared_mask) & sigmask(SIGKILL))) {
+		if (t->group_leader->group_exit ||
+		    ((t->pending_mask | t->signal->shared_mask) & sigmask(SIGKILL))) {
 			unlock_task_sighand(sh, flags);
 			trace_signal_deliver(SIGKILL, 0);
 			if (kern()->top->strace)
@@ -318,13 +333,17 @@ void fpu_clear_user_state(void)
 	preempt_enable();
 }
 
-static void handle_signal(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info, struct pt_regs *regs)
+static void handle_signal(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info,
+			  struct pt_regs *regs)
 {
 	struct task_struct *t = current;
 	u64 mask;
 
 	if (t->flags & PF_NATIVE) {
-		/* A native program has no user code for a handler to be: only default actions reach it. */
+		/*
+		 * A native program has no user code for a handler to be: only default actions reach
+		 * it.
+		 */
 		do_group_exit(sig);
 	}
 	if (setup_rt_frame(sig, ka, info, regs)) {

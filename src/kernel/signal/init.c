@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a task has of signals, through its life: made at fork, reset at exec, dropped at death; and the hooks by which lower floors send
- * signals without knowing this one.
+ * What a task has of signals, through its life: made at fork, reset at exec, dropped at death; and
+ * the hooks by which lower floors send signals without knowing this one.
  *
  * Called at boot and through the task hooks (sched/fork.h); it must not know who forks.
  *
  *	fork of pid 7 -> pid 8      sighand: a copy of 64 actions (CLONE_SIGHAND: shared, count 2)
- *	                            signal:  fresh, nothing pending, limits copied (CLONE_THREAD: shared)
- *	                            blocked: copied; pending: none
+ *	                            signal:  fresh, nothing pending, limits copied (CLONE_THREAD:
+ *	                            shared) blocked: copied; pending: none
  *
- *	L1 every user task has a sighand and a signal from fork to release; kernel threads have them too, with everything blocked by nobody
- *	   sending.
+ *	L1 every user task has a sighand and a signal from fork to release; kernel threads have them
+ *	   too, with everything blocked by nobody sending.
  *	L2 the structures go with their last task; queued entries go with the queue.
  *
  * Units:   limits in bytes, descriptors or seconds as RLIMIT_* says.
@@ -88,7 +88,8 @@ static int signal_fork(const struct kernel_clone_args *args, struct task_struct 
 		child->sighand->count = 1;
 		spin_lock_init(&child->sighand->siglock);
 		if (parent->sighand)
-			memcpy(child->sighand->action, parent->sighand->action, sizeof(child->sighand->action));
+			memcpy(child->sighand->action, parent->sighand->action,
+			       sizeof(child->sighand->action));
 	}
 	if ((args->flags & CLONE_THREAD) && parent->signal) {
 		child->signal = parent->signal;
@@ -131,7 +132,8 @@ static void signal_release(struct task_struct *t)
 
 static void signal_exit(struct task_struct *t)
 {
-	if (t->signal && t->group_leader->nr_live == 0) /* the last thread: nobody is left to start it again */
+	/* the last thread: nobody is left to start it again */
+	if (t->signal && t->group_leader->nr_live == 0)
 		hrtimer_cancel(&t->signal->real_timer);
 }
 
@@ -165,14 +167,20 @@ static int hook_send_sig(int sig, struct task_struct *t)
 
 static void oops(struct pt_regs *regs, unsigned vector, u64 error_code)
 {
-	machine_panic(this_machine(), "exception %u (error %#llx) in kernel mode at rip %#llx, task %d %s", vector,
-		      (unsigned long long)error_code, (unsigned long long)regs->ip, current->pid, current->comm);
+	machine_panic(this_machine(),
+		      "exception %u (error %#llx) in kernel mode at rip %#llx, task %d %s", vector,
+		      (unsigned long long)error_code, (unsigned long long)regs->ip, current->pid,
+		      current->comm);
 }
 
-/* Source: Linux fpu__exception_code: invalid, zero divide, overflow, underflow or denormal, precision, in this order. */
+/*
+ * Source: Linux fpu__exception_code: invalid, zero divide, overflow, underflow or denormal,
+ * precision, in this order.
+ */
 int fp_trap_code(const struct cpu *cpu, unsigned vector)
 {
-	u32 flags = vector == VEC_XM ? cpu->fpu.mxcsr & ~(cpu->fpu.mxcsr >> 7) : cpu->fpu.fsw & ~(u32)cpu->fpu.fcw;
+	u32 flags = vector == VEC_XM ? cpu->fpu.mxcsr & ~(cpu->fpu.mxcsr >> 7) :
+				       cpu->fpu.fsw & ~(u32)cpu->fpu.fcw;
 
 	if (flags & 0x01)
 		return 7; /* FPE_FLTINV */
@@ -207,8 +215,9 @@ static void hook_do_trap(struct pt_regs *regs, unsigned vector, u64 error_code)
 		info.signo = SIGILL;
 		info.code = ILL_ILLOPN;
 		if (cpu->ud_mnemonic[0] && cpu->ud_rip == regs->ip)
-			printk("osim: %s[%d]: instruction not implemented: %s at %#llx\n", current->comm, current->pid,
-			       cpu->ud_mnemonic, (unsigned long long)regs->ip);
+			printk("osim: %s[%d]: instruction not implemented: %s at %#llx\n",
+			       current->comm, current->pid, cpu->ud_mnemonic,
+			       (unsigned long long)regs->ip);
 		break;
 	case VEC_MF:
 	case VEC_XM:
@@ -262,8 +271,10 @@ int signal_init(struct kernel *k)
 {
 	struct kernel_root *top = k->top;
 
-	top->sighand_cache = kmem_cache_create("sighand_cache", sizeof(struct sighand_struct), 0, 0, NULL);
-	top->signal_cache = kmem_cache_create("signal_cache", sizeof(struct signal_struct), 0, 0, NULL);
+	top->sighand_cache =
+		kmem_cache_create("sighand_cache", sizeof(struct sighand_struct), 0, 0, NULL);
+	top->signal_cache =
+		kmem_cache_create("signal_cache", sizeof(struct signal_struct), 0, 0, NULL);
 	top->sigqueue_cache = kmem_cache_create("sigqueue", sizeof(struct sigqueue), 0, 0, NULL);
 	if (!top->sighand_cache || !top->signal_cache || !top->sigqueue_cache)
 		return -ENOMEM;

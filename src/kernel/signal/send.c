@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signal generation: from kill(2), a fault or a child's death to a bit in a task's pending mask and a wake-up.
+ * Signal generation: from kill(2), a fault or a child's death to a bit in a task's pending mask and
+ * a wake-up.
  *
- * Called by system calls, the fault hooks, timers and exit; calls the scheduler to wake a target. It must not know how a
- * signal is delivered (deliver.c).
+ * Called by system calls, the fault hooks, timers and exit; calls the scheduler to wake a target.
+ * It must not know how a signal is delivered (deliver.c).
  *
- * A process has one shared queue and each task a private one; a queue is a mask (what is pending) and a list (what is known
- * of each). Standard signals (1..31) are queued at most once, real-time ones every time:
+ * A process has one shared queue and each task a private one; a queue is a mask (what is pending)
+ * and a list (what is known of each). Standard signals (1..31) are queued at most once, real-time
+ * ones every time:
  *
  *	kill(7, SIGTERM)   signal->shared_mask 0x4000, shared_pending: {15, SI_USER, pid 3}
  *	a bad store        task->pending_mask  0x0400, pending_signals: {11, SEGV_MAPERR, addr 0x10}
  *
- *	G1 a bit is set in a mask iff the signal is pending there; the list may hold no entry for it (no memory): the signal still arrives.
- *	G2 task->sigpending is true whenever an unblocked signal is pending for it; it may be true without one (recalculated on use).
+ *	G1 a bit is set in a mask iff the signal is pending there; the list may hold no entry for it
+ *	   (no memory): the signal still arrives.
+ *	G2 task->sigpending is true whenever an unblocked signal is pending for it; it may be true
+ *	   without one (recalculated on use).
  *	G3 SIGKILL and SIGSTOP are never blocked, ignored or handled.
- *	G4 init (pid 1) gets only signals it handles; from the embedder's machine it can not be killed.
+ *	G4 init (pid 1) gets only signals it handles; from the embedder's machine it can not be
+ *	   killed.
  *
  * Units:   signal numbers 1..64; bit n - 1 of a mask.
  * Owner:   queue entries belong to the queue they are on, freed by the dequeuer, exec and exit.
- * Locking: sighand->siglock, taken with IRQs off; wake-ups happen under it, as in Linux. The tasklist lock, where it is needed (parents, groups, threads),
+ * Locking: sighand->siglock, taken with IRQs off; wake-ups happen under it, as in Linux. The
+ * tasklist lock, where it is needed (parents, groups, threads),
  *          comes before it: a parent is told only after the child's siglock is dropped.
- * Errors:  -ESRCH, -EPERM, -EINVAL. Lack of memory loses siginfo, never the signal; -EAGAIN for real-time ones.
+ * Errors:  -ESRCH, -EPERM, -EINVAL. Lack of memory loses siginfo, never the signal; -EAGAIN for
+ * real-time ones.
  * Time:    none of its own; the wake-up charges.
  * Source:  signal(7), kill(2), POSIX.1-2017 XSH 2.4; Linux kernel/signal.c.
  */
@@ -53,7 +60,8 @@ static bool sig_ignored(struct task_struct *t, int sig)
 		return true;
 	if (sigmask(sig) & SIG_UNMASKABLE)
 		return false;
-	return ka->handler == SIG_IGN || (ka->handler == SIG_DFL && (sigmask(sig) & SIG_KERNEL_IGNORE));
+	return ka->handler == SIG_IGN ||
+	       (ka->handler == SIG_DFL && (sigmask(sig) & SIG_KERNEL_IGNORE));
 }
 
 static u64 pending_of(const struct task_struct *t)
@@ -122,7 +130,8 @@ int unshare_sighand(void)
 static void signal_wake_up(struct task_struct *t, bool fatal)
 {
 	t->sigpending = true;
-	wake_up_state(t, fatal ? TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_STOPPED : TASK_INTERRUPTIBLE);
+	wake_up_state(t, fatal ? TASK_INTERRUPTIBLE | TASK_WAKEKILL | __TASK_STOPPED :
+				 TASK_INTERRUPTIBLE);
 }
 
 static void drop_from_queue(struct list_head *queue, u64 *mask, u64 drop)
@@ -160,26 +169,30 @@ static void prepare_stop_cont(int sig, struct task_struct *t, bool *continued)
 		flush_ignored(t, SIG_STOPS);
 		if (t->signal->stopped) {
 			t->signal->stopped = false;
-			for_each_thread(t->group_leader, p)
-				wake_up_state(p, __TASK_STOPPED);
+			for_each_thread(t->group_leader, p) wake_up_state(p, __TASK_STOPPED);
 			*continued = true;
 		}
 	}
 }
 
-/* Who is to look: t alone; or of a process every thread that does not block it, and every thread at all when it is to die. */
+/*
+ * Who is to look: t alone; or of a process every thread that does not block it, and every thread at
+ * all when it is to die.
+ */
 static void wake_receivers(int sig, struct task_struct *t, bool threads)
 {
 	struct task_struct *p;
 
 	if (!threads) {
 		if (sig == SIGKILL)
-			t->pending_mask |= sigmask(SIGKILL); /* fatal_signal_pending() looks there */
+			/* fatal_signal_pending() looks there */
+			t->pending_mask |= sigmask(SIGKILL);
 		if (!(t->blocked & sigmask(sig)))
 			signal_wake_up(t, sig == SIGKILL);
 		return;
 	}
-	for_each_thread(t->group_leader, p) {
+	for_each_thread(t->group_leader, p)
+	{
 		if (sig == SIGKILL)
 			p->pending_mask |= sigmask(SIGKILL);
 		if (!p->exit_state && !(p->blocked & sigmask(sig)))
@@ -187,8 +200,12 @@ static void wake_receivers(int sig, struct task_struct *t, bool threads)
 	}
 }
 
-/* tree: the tasklist lock is held. Without it the process was seen to have no other thread than t: one that comes now is no concern. */
-static int queue_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group, bool tree, bool *continued)
+/*
+ * tree: the tasklist lock is held. Without it the process was seen to have no other thread than t:
+ * one that comes now is no concern.
+ */
+static int queue_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t,
+			bool group, bool tree, bool *continued)
 {
 	struct kernel_root *top = kern()->top;
 	struct sighand_struct *sh;
@@ -226,7 +243,8 @@ out:
 	return ret;
 }
 
-int send_signal_locked(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group)
+int send_signal_locked(int sig, const struct kernel_siginfo *info, struct task_struct *t,
+		       bool group)
 {
 	bool continued = false;
 	int ret;
@@ -245,7 +263,10 @@ int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *
 	u64 flags;
 	int ret;
 
-	/* A process of one thread that is not to be continued needs nothing of the tree; only its own thread could make a second one. */
+	/*
+	 * A process of one thread that is not to be continued needs nothing of the tree; only its
+	 * own thread could make a second one.
+	 */
 	if (sig >= 1 && sig <= _NSIG && sig != SIGCONT && t->group_leader->nr_threads == 1)
 		return queue_signal(sig, info, t, group, false, &continued);
 	flags = tasklist_lock();
@@ -258,7 +279,8 @@ static bool kill_ok(const struct task_struct *t)
 {
 	const struct cred *c = current->cred, *tc = t->cred;
 
-	return c->euid == 0 || c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
+	return c->euid == 0 || c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid ||
+	       c->uid == tc->uid;
 }
 
 /* Tasklist lock held. */
@@ -276,7 +298,9 @@ static long kill_one(struct task_struct *t, int sig, const struct kernel_siginfo
 
 long do_kill(s32 pid, int sig)
 {
-	struct kernel_siginfo info = { .signo = sig, .code = SI_USER, .pid = current->tgid, .uid = current->cred->uid };
+	struct kernel_siginfo info = {
+		.signo = sig, .code = SI_USER, .pid = current->tgid, .uid = current->cred->uid
+	};
 	struct task_struct *t;
 	long ret = -ESRCH, r;
 	u64 flags;
@@ -296,7 +320,8 @@ long do_kill(s32 pid, int sig)
 	}
 	pgid = pid == 0 ? current->pgid : -pid;
 	for_each_process(t) {
-		if (pid == -1 ? t->pid <= 1 || t->group_leader == current->group_leader || (t->flags & PF_KTHREAD) :
+		if (pid == -1 ? t->pid <= 1 || t->group_leader == current->group_leader ||
+					(t->flags & PF_KTHREAD) :
 				t->pgid != pgid || (t->flags & PF_KTHREAD))
 			continue;
 		r = kill_one(t, sig, &info);
@@ -332,7 +357,9 @@ long do_sigqueue(s32 tgid, s32 pid, int sig, struct kernel_siginfo *info)
 
 long do_tgkill(s32 tgid, s32 pid, int sig)
 {
-	struct kernel_siginfo info = { .signo = sig, .code = SI_TKILL, .pid = current->tgid, .uid = current->cred->uid };
+	struct kernel_siginfo info = {
+		.signo = sig, .code = SI_TKILL, .pid = current->tgid, .uid = current->cred->uid
+	};
 	struct task_struct *t;
 	long ret = 0;
 
@@ -388,7 +415,8 @@ void set_current_blocked(u64 mask)
 /* Lowest signal first, as Linux does, synchronous faults before everything else. */
 static int pick_signal(u64 pending)
 {
-	u64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGFPE) | sigmask(SIGSYS);
+	u64 sync = sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) |
+		   sigmask(SIGFPE) | sigmask(SIGSYS);
 
 	if (!pending)
 		return 0;
@@ -516,7 +544,8 @@ void do_group_exit(int code)
 		code = leader->group_exit_code;
 	leader->group_exit = true;
 	leader->group_exit_code = code;
-	for_each_thread(leader, t) {
+	for_each_thread(leader, t)
+	{
 		if (t != current && !t->exit_state)
 			send_signal_locked(SIGKILL, &info, t, false);
 	}

@@ -111,7 +111,8 @@ struct k_sigaction {
 
 struct sighand_struct {
 	u32 count; /* tasks that have it */
-	u32 pins;  /* who holds or waits for siglock by lock_task_sighand: it may not go meanwhile */
+	/* who holds or waits for siglock by lock_task_sighand: it may not go meanwhile */
+	u32 pins;
 	spinlock_t siglock;
 	struct k_sigaction action[_NSIG]; /* [k] */
 };
@@ -138,12 +139,16 @@ struct signal_struct {
 int signal_init(struct kernel *k);
 
 /*
- * Send sig to t (its process when group). t is current or referenced. May be called with IRQs on or off, not from the embedder, and without the tasklist
- * lock; send_signal_locked with it. 0, -EINVAL, -ESRCH; queueing without memory still sets the mask.
+ * Send sig to t (its process when group). t is current or referenced. May be called with IRQs on or
+ * off, not from the embedder, and without the tasklist lock; send_signal_locked with it. 0,
+ * -EINVAL, -ESRCH; queueing without memory still sets the mask.
  */
 int send_signal(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group);
-int send_signal_locked(int sig, const struct kernel_siginfo *info, struct task_struct *t, bool group);
-/* siglock of t, whose table exec may replace meanwhile; t is current or referenced, so it has one. */
+int send_signal_locked(int sig, const struct kernel_siginfo *info, struct task_struct *t,
+		       bool group);
+/*
+ * siglock of t, whose table exec may replace meanwhile; t is current or referenced, so it has one.
+ */
 struct sighand_struct *lock_task_sighand(struct task_struct *t, u64 *flags);
 void unlock_task_sighand(struct sighand_struct *sh, u64 flags);
 /* exec: a table of handlers for current alone. 0 or -ENOMEM. */
@@ -153,9 +158,14 @@ void put_sighand(struct sighand_struct *sh);
 /* kill(2): pid > 0 process, 0 own group, -1 all but init and self, < -1 group. */
 long do_kill(s32 pid, int sig);
 long do_tgkill(s32 tgid, s32 pid, int sig);
-/* sigqueue(3): info as the caller wrote it, to a process (pid 0) or to one thread of it. -EPERM when it pretends to be the kernel's. */
+/*
+ * sigqueue(3): info as the caller wrote it, to a process (pid 0) or to one thread of it. -EPERM
+ * when it pretends to be the kernel's.
+ */
 long do_sigqueue(s32 tgid, s32 pid, int sig, struct kernel_siginfo *info);
-/* A synchronous fault of current: unblocked and defaulted if need be, so that it cannot be escaped. */
+/*
+ * A synchronous fault of current: unblocked and defaulted if need be, so that it cannot be escaped.
+ */
 void force_sig_info(const struct kernel_siginfo *info);
 void force_sig(int sig);
 /* Anything deliverable for t under its mask? Sets t->sigpending. siglock held, or t is current. */
@@ -179,18 +189,24 @@ void flush_signal_handlers(struct task_struct *t);
 /* Before returning to user mode with signal_pending: deliver, stop, die, or set up a restart. */
 void arch_do_signal_or_restart(struct pt_regs *regs);
 /* Build the handler's frame on the user stack. 0 or -EFAULT. */
-int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info, struct pt_regs *regs);
+int setup_rt_frame(int sig, const struct k_sigaction *ka, const struct kernel_siginfo *info,
+		   struct pt_regs *regs);
 long do_rt_sigreturn(struct pt_regs *regs);
 /* current's x87 and SSE registers as a new program or a signal handler finds them. */
 void fpu_clear_user_state(void);
 
 /* Lay info out as the 128-byte siginfo_t of the ABI. */
 void siginfo_to_user(u8 out[128], const struct kernel_siginfo *info);
-/* SIGCHLD (unless SA_NOCLDSTOP) and waking the parent when t's process stopped (CLD_STOPPED) or continued. Tasklist lock held. */
+/*
+ * SIGCHLD (unless SA_NOCLDSTOP) and waking the parent when t's process stopped (CLD_STOPPED) or
+ * continued. Tasklist lock held.
+ */
 void do_notify_parent_cldstop(struct task_struct *t, int code, int sig);
 /* hooks.notify_parent: child died; true when its parent wants no zombie. */
 bool notify_parent_of_death(struct task_struct *child, int sig);
-/* exit_group(2) and death by signal: every thread of current's process ends with this wait status. */
+/*
+ * exit_group(2) and death by signal: every thread of current's process ends with this wait status.
+ */
 void do_group_exit(int code) __attribute__((noreturn));
 
 #endif

@@ -4,8 +4,9 @@
  *
  * Called through the table; calls send.c and deliver.c. They must not touch queues themselves.
  *
- *	rt_sigsuspend(mask): blocked 0x10000 -> mask, sleep, a handler runs with mask's rules and returns to the call's
- *	end, where blocked is 0x10000 again (restore_sigmask): the call always ends with EINTR.
+ *	rt_sigsuspend(mask): blocked 0x10000 -> mask, sleep, a handler runs with mask's rules and
+ *	returns to the call's end, where blocked is 0x10000 again (restore_sigmask): the call always
+ *	ends with EINTR.
  *
  *	Y1 sigset size must be 8; SIGKILL and SIGSTOP silently stay out of every mask.
  *
@@ -35,7 +36,8 @@ SYSCALL_DEFINE4(rt_sigaction, int, sig, u64, uact, u64, uold, u64, size)
 	struct sighand_struct *sh;
 	u64 flags;
 
-	if (size != sizeof(u64) || sig < 1 || sig > _NSIG || (uact && (sig == SIGKILL || sig == SIGSTOP)))
+	if (size != sizeof(u64) || sig < 1 || sig > _NSIG ||
+	    (uact && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
 	if (uact && copy_from_user(&new_action, uact, sizeof(new_action)))
 		return -EFAULT;
@@ -44,7 +46,8 @@ SYSCALL_DEFINE4(rt_sigaction, int, sig, u64, uact, u64, uold, u64, size)
 	if (uact) {
 		new_action.mask &= ~SIG_UNMASKABLE;
 		sh->action[sig - 1] = new_action;
-		if (new_action.handler == SIG_IGN || (new_action.handler == SIG_DFL && sig == SIGCHLD)) {
+		if (new_action.handler == SIG_IGN ||
+		    (new_action.handler == SIG_DFL && sig == SIGCHLD)) {
 			flush_ignored(current, sigmask(sig));
 			recalc_sigpending(current);
 		}
@@ -244,9 +247,14 @@ long sys_sigaltstack(struct pt_regs *regs)
 {
 	struct task_struct *t = current;
 	struct stack_t64 st, old;
-	bool on = t->sas_ss_size && regs->sp > t->sas_ss_sp && regs->sp - t->sas_ss_sp <= t->sas_ss_size;
+	bool on = t->sas_ss_size && regs->sp > t->sas_ss_sp &&
+		  regs->sp - t->sas_ss_sp <= t->sas_ss_size;
 
-	old = (struct stack_t64){ .sp = t->sas_ss_sp, .size = t->sas_ss_size, .flags = on ? SS_ONSTACK : t->sas_ss_size ? 0 : SS_DISABLE };
+	old = (struct stack_t64){ .sp = t->sas_ss_sp,
+				  .size = t->sas_ss_size,
+				  .flags = on		  ? SS_ONSTACK :
+					   t->sas_ss_size ? 0 :
+							    SS_DISABLE };
 	if (regs->di) {
 		if (copy_from_user(&st, regs->di, sizeof(st)))
 			return -EFAULT;

@@ -48,7 +48,9 @@ static u64 stretch(u64 cycles)
 	if (__builtin_add_overflow(start, cycles, &end))
 		end = UINT64_MAX;
 	if (end < engine_true_horizon(cpu)) {
-		/* Nothing can happen before the end; the embedder may want to stop on the way (D5). */
+		/*
+		 * Nothing can happen before the end; the embedder may want to stop on the way (D5).
+		 */
 		cpu->now = min(end, cpu->horizon);
 		return cpu->now - start;
 	}

@@ -13,8 +13,16 @@ static long long now(int clock)
 
 int main(void)
 {
-	static const int clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
-				      CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, 99, -1 };
+	static const int clocks[] = { CLOCK_REALTIME,
+				      CLOCK_MONOTONIC,
+				      CLOCK_PROCESS_CPUTIME_ID,
+				      CLOCK_THREAD_CPUTIME_ID,
+				      CLOCK_MONOTONIC_RAW,
+				      CLOCK_REALTIME_COARSE,
+				      CLOCK_MONOTONIC_COARSE,
+				      CLOCK_BOOTTIME,
+				      99,
+				      -1 };
 	struct timespec ts, bad = { 0, 1000000000 }, neg = { -1, 0 };
 	struct timeval tv;
 	struct tms tms;

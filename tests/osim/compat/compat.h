@@ -3,9 +3,11 @@
 #define COMPAT_H
 
 /*
- * What the comparison programs share: results printed so that two kernels can be compared by their text.
+ * What the comparison programs share: results printed so that two kernels can be compared by their
+ * text.
  *
- * Nothing printed may be a pid, an address or a time; T() prints an expression, its value, and the errno's name when it is -1.
+ * Nothing printed may be a pid, an address or a time; T() prints an expression, its value, and the
+ * errno's name when it is -1.
  */
 
 #define _GNU_SOURCE
@@ -54,15 +56,47 @@ static const char *__attribute__((unused)) ename(int e)
 		int e;
 		const char *name;
 	} names[] = {
-		{ EPERM, "EPERM" }, { ENOENT, "ENOENT" }, { ESRCH, "ESRCH" }, { EINTR, "EINTR" }, { EIO, "EIO" }, { ENXIO, "ENXIO" },
-		{ E2BIG, "E2BIG" }, { ENOEXEC, "ENOEXEC" }, { EBADF, "EBADF" }, { ECHILD, "ECHILD" }, { EAGAIN, "EAGAIN" },
-		{ ENOMEM, "ENOMEM" }, { EACCES, "EACCES" }, { EFAULT, "EFAULT" }, { EBUSY, "EBUSY" }, { EEXIST, "EEXIST" },
-		{ EXDEV, "EXDEV" }, { ENODEV, "ENODEV" }, { ENOTDIR, "ENOTDIR" }, { EISDIR, "EISDIR" }, { EINVAL, "EINVAL" },
-		{ ENFILE, "ENFILE" }, { EMFILE, "EMFILE" }, { ENOTTY, "ENOTTY" }, { ETXTBSY, "ETXTBSY" }, { EFBIG, "EFBIG" },
-		{ ENOSPC, "ENOSPC" }, { ESPIPE, "ESPIPE" }, { EROFS, "EROFS" }, { EMLINK, "EMLINK" }, { EPIPE, "EPIPE" },
-		{ ERANGE, "ERANGE" }, { ENAMETOOLONG, "ENAMETOOLONG" }, { ENOSYS, "ENOSYS" }, { ENOTEMPTY, "ENOTEMPTY" },
-		{ ELOOP, "ELOOP" }, { EOVERFLOW, "EOVERFLOW" }, { EOPNOTSUPP, "EOPNOTSUPP" }, { ETIMEDOUT, "ETIMEDOUT" },
-		{ EDEADLK, "EDEADLK" }, { ENODATA, "ENODATA" },
+		{ EPERM, "EPERM" },
+		{ ENOENT, "ENOENT" },
+		{ ESRCH, "ESRCH" },
+		{ EINTR, "EINTR" },
+		{ EIO, "EIO" },
+		{ ENXIO, "ENXIO" },
+		{ E2BIG, "E2BIG" },
+		{ ENOEXEC, "ENOEXEC" },
+		{ EBADF, "EBADF" },
+		{ ECHILD, "ECHILD" },
+		{ EAGAIN, "EAGAIN" },
+		{ ENOMEM, "ENOMEM" },
+		{ EACCES, "EACCES" },
+		{ EFAULT, "EFAULT" },
+		{ EBUSY, "EBUSY" },
+		{ EEXIST, "EEXIST" },
+		{ EXDEV, "EXDEV" },
+		{ ENODEV, "ENODEV" },
+		{ ENOTDIR, "ENOTDIR" },
+		{ EISDIR, "EISDIR" },
+		{ EINVAL, "EINVAL" },
+		{ ENFILE, "ENFILE" },
+		{ EMFILE, "EMFILE" },
+		{ ENOTTY, "ENOTTY" },
+		{ ETXTBSY, "ETXTBSY" },
+		{ EFBIG, "EFBIG" },
+		{ ENOSPC, "ENOSPC" },
+		{ ESPIPE, "ESPIPE" },
+		{ EROFS, "EROFS" },
+		{ EMLINK, "EMLINK" },
+		{ EPIPE, "EPIPE" },
+		{ ERANGE, "ERANGE" },
+		{ ENAMETOOLONG, "ENAMETOOLONG" },
+		{ ENOSYS, "ENOSYS" },
+		{ ENOTEMPTY, "ENOTEMPTY" },
+		{ ELOOP, "ELOOP" },
+		{ EOVERFLOW, "EOVERFLOW" },
+		{ EOPNOTSUPP, "EOPNOTSUPP" },
+		{ ETIMEDOUT, "ETIMEDOUT" },
+		{ EDEADLK, "EDEADLK" },
+		{ ENODATA, "ENODATA" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -93,9 +127,10 @@ static long __attribute__((unused)) result(const char *what, long r)
 	})
 
 /*
- * The first process of a PID namespace and of a machine has rules of its own for signals; both sides therefore run the program as a
- * child of it. What goes wrong must not reach other processes of the host: a failed fork ends the program, and only a
- * positive pid, or signal 0, is ever given to kill.
+ * The first process of a PID namespace and of a machine has rules of its own for signals; both
+ * sides therefore run the program as a child of it. What goes wrong must not reach other processes
+ * of the host: a failed fork ends the program, and only a positive pid, or signal 0, is ever given
+ * to kill.
  */
 static pid_t checked_fork(void)
 {
@@ -158,7 +193,7 @@ static void __attribute__((unused)) say_status(const char *what, int st)
 		int st_ = 0;                                                                       \
 		pid_t pid_ = fork();                                                               \
 		if (!pid_) {                                                                       \
-			__VA_ARGS__;                                                                \
+			__VA_ARGS__;                                                               \
 			_exit(0);                                                                  \
 		}                                                                                  \
 		if (waitpid(pid_, &st_, 0) != pid_)                                                \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Credentials and permissions: uids and gids, groups, what a user may open, change, signal and execute; setuid programs. */
+/*
+ * Credentials and permissions: uids and gids, groups, what a user may open, change, signal and
+ * execute; setuid programs.
+ */
 #include "compat.h"
 #include <grp.h>
 #include <sys/fsuid.h>
@@ -48,7 +51,8 @@ static void copy(const char *from, const char *to)
 
 static void user(uid_t uid)
 {
-	if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, uid, uid, uid) || syscall(SYS_setresuid, uid, uid, uid))
+	if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, uid, uid, uid) ||
+	    syscall(SYS_setresuid, uid, uid, uid))
 		say("user: %s\n", ename(errno));
 }
 

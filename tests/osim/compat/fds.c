@@ -4,7 +4,8 @@
 
 static void flags(int fd)
 {
-	say("fd %d: fd flags %d, status %#o\n", fd, fcntl(fd, F_GETFD), fcntl(fd, F_GETFL) & ~0100000);
+	say("fd %d: fd flags %d, status %#o\n", fd, fcntl(fd, F_GETFD),
+	    fcntl(fd, F_GETFL) & ~0100000);
 }
 
 int main(int argc, char **argv)
@@ -15,7 +16,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1) {
 		for (int i = 3; i < 12; i++)
-			say("%s fd %d: %s\n", argv[1], i, fcntl(i, F_GETFD) < 0 ? ename(errno) : "open");
+			say("%s fd %d: %s\n", argv[1], i,
+			    fcntl(i, F_GETFD) < 0 ? ename(errno) : "open");
 		return 7;
 	}
 	fd = T(open("f", O_CREAT | O_RDWR, 0644));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Files and directories: open's flags, seeking, holes, truncation, links to open files, directory calls and their errors. */
+/*
+ * Files and directories: open's flags, seeking, holes, truncation, links to open files, directory
+ * calls and their errors.
+ */
 #include "compat.h"
 
 static void mk(const char *path, const char *text)
@@ -46,8 +49,9 @@ static void show(const char *path)
 	if (lstat(path, &st))
 		say("stat %s: %s\n", path, ename(errno));
 	else
-		say("stat %s: mode %o nlink %ld size %ld uid %d\n", path, st.st_mode, (long)st.st_nlink,
-		    S_ISDIR(st.st_mode) ? -1L : (long)st.st_size, (int)st.st_uid);
+		say("stat %s: mode %o nlink %ld size %ld uid %d\n", path, st.st_mode,
+		    (long)st.st_nlink, S_ISDIR(st.st_mode) ? -1L : (long)st.st_size,
+		    (int)st.st_uid);
 }
 
 int main(void)
@@ -163,7 +167,9 @@ int main(void)
 	fd = T(open("ap", O_RDWR | O_TRUNC));
 	show("ap");
 	{
-		struct iovec v[3] = { { (char *)"ab", 2 }, { (char *)"", 0 }, { (char *)"cde", 3 } };
+		struct iovec v[3] = { { (char *)"ab", 2 },
+				      { (char *)"", 0 },
+				      { (char *)"cde", 3 } };
 		struct iovec bad[2] = { { (char *)"ab", 2 }, { (char *)8, 3 } };
 
 		T(writev(fd, v, 3));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Floating-point state: across handlers, fork, switches; rounding and exceptions with their codes. */
+/*
+ * Floating-point state: across handlers, fork, switches; rounding and exceptions with their codes.
+ */
 #include "compat.h"
 #include <fenv.h>
 #include <math.h>
@@ -36,10 +38,11 @@ static void clobber(int sig)
 	(void)sig;
 	say("in handler mxcsr %#x fcw %#x\n", mxcsr(), fcw());
 	set_mxcsr(0x7f80);
-	__asm__ volatile("fninit; fldcw %1; fldpi; fldl2e; movupd %0, %%xmm0; movupd %0, %%xmm7; movupd %0, %%xmm15"
-			 :
-			 : "m"(junk), "m"(cw)
-			 : "xmm0", "xmm7", "xmm15");
+	__asm__ volatile(
+		"fninit; fldcw %1; fldpi; fldl2e; movupd %0, %%xmm0; movupd %0, %%xmm7; movupd %0, %%xmm15"
+		:
+		: "m"(junk), "m"(cw)
+		: "xmm0", "xmm7", "xmm15");
 }
 
 static void on_fpe(int sig, siginfo_t *si, void *uc)
@@ -76,12 +79,13 @@ int main(void)
 	{
 		long pid = getpid();
 
-		__asm__ volatile("fninit; fldcw %[cw]; fldt %[ld]; movupd %[d], %%xmm0; movupd %[d], %%xmm15;"
-				 "mov $62, %%eax; mov %[pid], %%rdi; mov $10, %%esi; syscall;"
-				 "movupd %%xmm15, %[e]; fstpt %[lr]"
-				 : [e] "=m"(e), [lr] "=m"(lr)
-				 : [cw] "m"(cw), [ld] "m"(ld), [d] "m"(d), [pid] "r"(pid)
-				 : "rax", "rcx", "r11", "rdi", "rsi", "xmm0", "xmm15", "memory");
+		__asm__ volatile(
+			"fninit; fldcw %[cw]; fldt %[ld]; movupd %[d], %%xmm0; movupd %[d], %%xmm15;"
+			"mov $62, %%eax; mov %[pid], %%rdi; mov $10, %%esi; syscall;"
+			"movupd %%xmm15, %[e]; fstpt %[lr]"
+			: [e] "=m"(e), [lr] "=m"(lr)
+			: [cw] "m"(cw), [ld] "m"(ld), [d] "m"(d), [pid] "r"(pid)
+			: "rax", "rcx", "r11", "rdi", "rsi", "xmm0", "xmm15", "memory");
 	}
 	say("after handler %g %g %Lg mxcsr %#x fcw %#x\n", e[0], e[1], lr, mxcsr(), fcw());
 	/* fork keeps it, exec resets it, children do not disturb it */
@@ -113,20 +117,23 @@ int main(void)
 		sum += WEXITSTATUS(st);
 	say("sums %d\n", sum);
 	/* what a handler writes into its frame comes back */
-	sigaction(SIGUSR2, &(struct sigaction){ .sa_sigaction = edit, .sa_flags = SA_SIGINFO }, NULL);
+	sigaction(SIGUSR2, &(struct sigaction){ .sa_sigaction = edit, .sa_flags = SA_SIGINFO },
+		  NULL);
 	{
 		long r12, pid = getpid();
 
 		d[0] = 1;
-		__asm__ volatile("mov $1, %%r12d; movsd %[d], %%xmm0; mov $62, %%eax; mov %[pid], %%rdi; mov $12, %%esi; syscall;"
-				 "mov %%r12, %[r]; movsd %%xmm0, %[e]"
-				 : [r] "=m"(r12), [e] "=m"(e[0])
-				 : [d] "m"(d[0]), [pid] "r"(pid)
-				 : "rax", "rcx", "r11", "rdi", "rsi", "r12", "xmm0", "memory");
+		__asm__ volatile(
+			"mov $1, %%r12d; movsd %[d], %%xmm0; mov $62, %%eax; mov %[pid], %%rdi; mov $12, %%esi; syscall;"
+			"mov %%r12, %[r]; movsd %%xmm0, %[e]"
+			: [r] "=m"(r12), [e] "=m"(e[0])
+			: [d] "m"(d[0]), [pid] "r"(pid)
+			: "rax", "rcx", "r11", "rdi", "rsi", "r12", "xmm0", "memory");
 		say("edited %#lx %g\n", r12, e[0]);
 	}
 	/* unmasked exceptions */
-	sigaction(SIGFPE, &(struct sigaction){ .sa_sigaction = on_fpe, .sa_flags = SA_SIGINFO }, NULL);
+	sigaction(SIGFPE, &(struct sigaction){ .sa_sigaction = on_fpe, .sa_flags = SA_SIGINFO },
+		  NULL);
 	if (!sigsetjmp(env, 1)) {
 		set_mxcsr(0x1f80 & ~0x200u);
 		x = one / zero;

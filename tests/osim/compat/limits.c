@@ -41,8 +41,9 @@ int main(int argc, char **argv)
 
 	/* argc, argv, envp, auxv */
 	say("argc %d null %d\n", argc, argv[argc] == NULL);
-	say("pagesz %lu clktck %lu secure %lu uid %lu entry %d phent %lu\n", getauxval(AT_PAGESZ), getauxval(AT_CLKTCK), getauxval(AT_SECURE),
-	    getauxval(AT_UID), getauxval(AT_ENTRY) != 0, getauxval(AT_PHENT));
+	say("pagesz %lu clktck %lu secure %lu uid %lu entry %d phent %lu\n", getauxval(AT_PAGESZ),
+	    getauxval(AT_CLKTCK), getauxval(AT_SECURE), getauxval(AT_UID), getauxval(AT_ENTRY) != 0,
+	    getauxval(AT_PHENT));
 	say("random %d platform %s\n", getauxval(AT_RANDOM) != 0, (char *)getauxval(AT_PLATFORM));
 	say("execfn same %d\n", !strcmp((char *)getauxval(AT_EXECFN), argv[0]));
 	say("stack aligned %d\n", ((uintptr_t)(argv - 1) & 15) == 0);
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
 	n = (int)read(fd, buf, sizeof(buf));
 	say("cmdline %d last %d\n", n == (int)strlen(argv[0]) + 1, n > 0 ? buf[n - 1] : -1);
 	close(fd);
-	say("stack %d heap %d\n", count_lines("/proc/self/maps", "[stack]"), count_lines("/proc/self/maps", "[heap]") >= 0);
+	say("stack %d heap %d\n", count_lines("/proc/self/maps", "[stack]"),
+	    count_lines("/proc/self/maps", "[heap]") >= 0);
 	status_line("Name:");
 	status_line("State:");
 	status_line("Uid:");

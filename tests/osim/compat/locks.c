@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* File locks: records of fcntl with their conflicts, splits and deadlocks; flock; close_range; attributes' errors. */
+/*
+ * File locks: records of fcntl with their conflicts, splits and deadlocks; flock; close_range;
+ * attributes' errors.
+ */
 #include "compat.h"
 #include <sys/file.h>
 #include <sys/xattr.h>
 
 static int lock(int fd, int cmd, int type, long start, long len)
 {
-	struct flock fl = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	struct flock fl = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len
+	};
 
 	return fcntl(fd, cmd, &fl);
 }
 
 static void who(int fd, const char *what, int type, long start, long len, pid_t pid)
 {
-	struct flock fl = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	struct flock fl = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len
+	};
 	int ret = fcntl(fd, F_GETLK, &fl);
 
 	if (ret || fl.l_type == F_UNLCK)
 		say("%s: %s\n", what, ret ? ename(errno) : "free");
 	else
-		say("%s: type %d start %ld len %ld whence %d mine %d\n", what, fl.l_type, (long)fl.l_start, (long)fl.l_len, fl.l_whence,
-		    fl.l_pid == pid);
+		say("%s: type %d start %ld len %ld whence %d mine %d\n", what, fl.l_type,
+		    (long)fl.l_start, (long)fl.l_len, fl.l_whence, fl.l_pid == pid);
 }
 
 /* The holder answers commands: 'u' unlock 0..99, 'q' quit. */

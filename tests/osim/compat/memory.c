@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory: mmap, mprotect, munmap, mremap, brk, sharing across fork, file mappings, faults and their codes. */
+/*
+ * Memory: mmap, mprotect, munmap, mremap, brk, sharing across fork, file mappings, faults and their
+ * codes.
+ */
 #include "compat.h"
 #include <sys/utsname.h>
 
@@ -49,7 +52,8 @@ int main(void)
 
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
-	base = p = MAPFAIL(mmap(NULL, 8 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	base = p = MAPFAIL(
+		mmap(NULL, 8 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	peek("fresh", p);
 	poke("fresh", p + 5, 7);
 	peek("fresh", p + 5);
@@ -76,8 +80,10 @@ int main(void)
 	MAPFAIL(mmap(NULL, PG, PROT_READ, MAP_PRIVATE, 99, 0));
 	MAPFAIL(mmap(p + 1, PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	MAPFAIL(mmap(NULL, 1ul << 60, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	MAPFAIL(mmap(p, PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | 0x100000 /* MAP_FIXED_NOREPLACE */, -1, 0));
-	q = MAPFAIL(mmap(p, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	MAPFAIL(mmap(p, PG, PROT_READ,
+		     MAP_PRIVATE | MAP_ANONYMOUS | 0x100000 /* MAP_FIXED_NOREPLACE */, -1, 0));
+	q = MAPFAIL(mmap(p, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			 0));
 	peek("replaced", p + 5);
 	say("same place %d\n", p == q);
 	q = mmap(p, PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

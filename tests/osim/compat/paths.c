@@ -27,8 +27,8 @@ static void times_of(const char *path)
 	struct stat st;
 
 	lstat(path, &st);
-	say("%s: atime %ld.%09ld mtime %ld.%09ld\n", path, (long)st.st_atim.tv_sec, st.st_atim.tv_nsec, (long)st.st_mtim.tv_sec,
-	    st.st_mtim.tv_nsec);
+	say("%s: atime %ld.%09ld mtime %ld.%09ld\n", path, (long)st.st_atim.tv_sec,
+	    st.st_atim.tv_nsec, (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
 int main(void)
@@ -188,11 +188,13 @@ int main(void)
 	say("mtime %ld\n", (long)st.st_mtim.tv_sec);
 	T(write(fd, "x", 1));
 	T(stat("f9", &st));
-	say("mtime moved %d ctime >= mtime %d\n", st.st_mtim.tv_sec > 88, st.st_ctim.tv_sec >= st.st_mtim.tv_sec);
+	say("mtime moved %d ctime >= mtime %d\n", st.st_mtim.tv_sec > 88,
+	    st.st_ctim.tv_sec >= st.st_mtim.tv_sec);
 	T(stat(".", &st));
 	mk("newfile");
 	T(stat(".", &st2));
-	say("dir mtime >= %d\n", st2.st_mtim.tv_sec > st.st_mtim.tv_sec || st2.st_mtim.tv_nsec >= st.st_mtim.tv_nsec);
+	say("dir mtime >= %d\n",
+	    st2.st_mtim.tv_sec > st.st_mtim.tv_sec || st2.st_mtim.tv_nsec >= st.st_mtim.tv_nsec);
 
 	/* statfs */
 	T(statfs(".", &sf));
@@ -212,7 +214,8 @@ int main(void)
 		uint8_t rest[200];
 	} sx;
 	T(syscall(332, AT_FDCWD, "f9", 0, 0x7ff, &sx));
-	say("statx nlink %u mode %o size %ld basic %d\n", sx.nlink, sx.mode, (long)sx.size, (sx.mask & 0x7ff) == 0x7ff);
+	say("statx nlink %u mode %o size %ld basic %d\n", sx.nlink, sx.mode, (long)sx.size,
+	    (sx.mask & 0x7ff) == 0x7ff);
 	T(syscall(332, AT_FDCWD, "", 0x1000, 0x7ff, &sx));
 	T(syscall(332, AT_FDCWD, "f9", 0x20000000, 0x7ff, &sx));
 

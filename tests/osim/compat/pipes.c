@@ -88,7 +88,9 @@ int main(void)
 	T(read(p[0], buf, 100));
 	close(p[0]);
 
-	/* A reader that must wait for a slow writer, and a writer that must wait for a slow reader. */
+	/*
+	 * A reader that must wait for a slow writer, and a writer that must wait for a slow reader.
+	 */
 	T(pipe(p));
 	if (!fork()) {
 		close(p[0]);
@@ -154,7 +156,8 @@ int main(void)
 		FD_SET(q[0], &r);
 		FD_SET(p[1], &w);
 		T(select(q[1] + 1, &r, &w, NULL, &tv));
-		say("sets %d %d %d\n", !!FD_ISSET(p[0], &r), !!FD_ISSET(q[0], &r), !!FD_ISSET(p[1], &w));
+		say("sets %d %d %d\n", !!FD_ISSET(p[0], &r), !!FD_ISSET(q[0], &r),
+		    !!FD_ISSET(p[1], &w));
 		FD_ZERO(&r);
 		FD_SET(p[0], &r);
 		tv.tv_usec = 5000;

@@ -24,7 +24,8 @@ int main(int argc, char **argv)
 	pid_t a = 0, b;
 	char c;
 
-	if (argc > 1) { /* any argument: a program that was executed must never start the test again */
+	/* any argument: a program that was executed must never start the test again */
+	if (argc > 1) {
 		for (int i = 0; i < argc; i++)
 			say("argv[%d] %s\n", i, i ? argv[i] : "-");
 		for (int i = 0; environ[i]; i++)
@@ -39,8 +40,11 @@ int main(int argc, char **argv)
 	CHILD("kill self", kill(getpid(), SIGKILL));
 	CHILD("term self", raise(SIGTERM));
 	CHILD("null write", *(volatile int *)8 = 1);
-	CHILD("exec", execve(argv[0], (char *[]){ argv[0], (char *)"show", (char *)"x y", (char *)"", NULL }, env));
-	CHILD("exec no argv", execve(argv[0], (char *[]){ argv[0], (char *)"show", NULL }, (char *[]){ NULL }));
+	CHILD("exec",
+	      execve(argv[0],
+		     (char *[]){ argv[0], (char *)"show", (char *)"x y", (char *)"", NULL }, env));
+	CHILD("exec no argv",
+	      execve(argv[0], (char *[]){ argv[0], (char *)"show", NULL }, (char *[]){ NULL }));
 	T(execve("none", argv, env));
 	T(execve(".", argv, env));
 	touch("noexec", "x", 0644);
@@ -53,7 +57,8 @@ int main(int argc, char **argv)
 	T(symlink(argv[0], "prog"));
 	touch("script1", "#! ./prog  one argument with spaces \n", 0755);
 	CHILD("script", execve("script", (char *[]){ (char *)"s0", (char *)"more", NULL }, env));
-	CHILD("script argument", execve("script1", (char *[]){ (char *)"s0", (char *)"more", NULL }, env));
+	CHILD("script argument",
+	      execve("script1", (char *[]){ (char *)"s0", (char *)"more", NULL }, env));
 	touch("script2", "#!./none\n", 0755);
 	T(execve("script2", argv, env));
 	touch("script3", "#!./script3\n", 0755);
@@ -84,7 +89,8 @@ int main(int argc, char **argv)
 	if (!a)
 		_exit(5);
 	T(waitid(P_PID, (id_t)a, &si, WEXITED | WNOWAIT));
-	say("waitid signo %d code %d status %d pid %d\n", si.si_signo, si.si_code, si.si_status, si.si_pid == a);
+	say("waitid signo %d code %d status %d pid %d\n", si.si_signo, si.si_code, si.si_status,
+	    si.si_pid == a);
 	T(kill(a, SIGTERM));
 	T(wait4(a, &st, 0, &ru) == a);
 	say_status("zombie", st);

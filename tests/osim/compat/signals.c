@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals: handlers, masks, siginfo, restart, suspend, alternate stack, nesting, queues, stop and continue, timers. */
+/*
+ * Signals: handlers, masks, siginfo, restart, suspend, alternate stack, nesting, queues, stop and
+ * continue, timers.
+ */
 #include "compat.h"
 
 static volatile sig_atomic_t got, depth, order[32], nr_order;
@@ -40,7 +43,8 @@ static void on_alt(int sig, siginfo_t *si, void *ucv)
 
 	(void)si;
 	sigaltstack(NULL, &ss);
-	say("sig %d on alt %d, flags %d, uc flags %d\n", sig, &here >= altstack && &here < altstack + sizeof(altstack), ss.ss_flags,
+	say("sig %d on alt %d, flags %d, uc flags %d\n", sig,
+	    &here >= altstack && &here < altstack + sizeof(altstack), ss.ss_flags,
 	    uc->uc_stack.ss_flags);
 	ss.ss_flags = 0;
 	T(sigaltstack(&ss, NULL));
@@ -49,7 +53,10 @@ static void on_alt(int sig, siginfo_t *si, void *ucv)
 static void on_fault(int sig, siginfo_t *si, void *uc)
 {
 	(void)uc;
-	say("fault sig %d code %d at %s\n", sig, si->si_code, si->si_addr == fault_at ? "expected" : si->si_addr ? "other" : "0");
+	say("fault sig %d code %d at %s\n", sig, si->si_code,
+	    si->si_addr == fault_at ? "expected" :
+	    si->si_addr		    ? "other" :
+				      "0");
 	siglongjmp(env, 1);
 }
 
@@ -126,7 +133,8 @@ int main(void)
 	sa.sa_flags = SA_RESTART | SA_NODEFER;
 	T(sigaction(SIGUSR2, &sa, NULL));
 	T(sigaction(SIGUSR2, NULL, &osa));
-	say("flags %#x kill in mask %d\n", osa.sa_flags & ~0x4000000, sigismember(&osa.sa_mask, SIGKILL));
+	say("flags %#x kill in mask %d\n", osa.sa_flags & ~0x4000000,
+	    sigismember(&osa.sa_mask, SIGKILL));
 	set(SIGUSR2, note, SA_RESETHAND);
 	raise(SIGUSR2);
 	sigaction(SIGUSR2, NULL, &osa);
@@ -166,7 +174,8 @@ int main(void)
 	/* SA_SIGINFO */
 	set_info(SIGUSR1, info, 0);
 	kill(getpid(), SIGUSR1);
-	say("kill: signo %d code %d pid %d uid %d\n", last.si_signo, last.si_code, last.si_pid == getpid(), last.si_uid == getuid());
+	say("kill: signo %d code %d pid %d uid %d\n", last.si_signo, last.si_code,
+	    last.si_pid == getpid(), last.si_uid == getuid());
 	syscall(SYS_tkill, syscall(SYS_gettid), SIGUSR1);
 	say("tkill: code %d pid %d\n", last.si_code, last.si_pid == getpid());
 	T(sigqueue(getpid(), SIGUSR1, (union sigval){ .sival_int = 77 }));
@@ -430,7 +439,8 @@ int main(void)
 			int w;
 			pid_t k;
 
-			if (s == 32 || s == 33 || s == 34 || s == SIGTSTP || s == SIGTTIN || s == SIGTTOU || s == SIGSTOP)
+			if (s == 32 || s == 33 || s == 34 || s == SIGTSTP || s == SIGTTIN ||
+			    s == SIGTTOU || s == SIGSTOP)
 				continue;
 			k = fork();
 			if (!k) {
