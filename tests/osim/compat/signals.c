@@ -363,11 +363,13 @@ int main(void)
 	T(kill(a, SIGSTOP));
 	T(waitpid(a, &st, WUNTRACED) == a);
 	say_status("stop", st);
+	msleep(50); /* on Linux the child itself sends the signal, some time after wait sees the change */
 	say("chld code %d status %d\n", last.si_code, last.si_status);
 	T(waitpid(a, &st, WUNTRACED | WNOHANG));
 	T(kill(a, SIGCONT));
 	T(waitpid(a, &st, WCONTINUED) == a);
 	say_status("cont", st);
+	msleep(50); /* on Linux the child itself sends the signal, some time after wait sees the change */
 	say("chld code %d status %d\n", last.si_code, last.si_status);
 	T(waitpid(a, &st, WCONTINUED | WNOHANG));
 	kill(a, SIGSTOP);
