@@ -361,15 +361,15 @@ int main(void)
 	}
 	msleep(20);
 	T(kill(a, SIGSTOP));
+	msleep(50); /* on Linux the child sends SIGCHLD itself, and wait takes what it would tell */
 	T(waitpid(a, &st, WUNTRACED) == a);
 	say_status("stop", st);
-	msleep(50); /* on Linux the child itself sends the signal, some time after wait sees the change */
 	say("chld code %d status %d\n", last.si_code, last.si_status);
 	T(waitpid(a, &st, WUNTRACED | WNOHANG));
 	T(kill(a, SIGCONT));
+	msleep(50); /* on Linux the child sends SIGCHLD itself, and wait takes what it would tell */
 	T(waitpid(a, &st, WCONTINUED) == a);
 	say_status("cont", st);
-	msleep(50); /* on Linux the child itself sends the signal, some time after wait sees the change */
 	say("chld code %d status %d\n", last.si_code, last.si_status);
 	T(waitpid(a, &st, WCONTINUED | WNOHANG));
 	kill(a, SIGSTOP);
