@@ -16,7 +16,7 @@
 
 struct note {
 	u64 icount, now, rip, rax, error;
-	unsigned vector;
+	u64 vector; /* compared as bytes: no padding */
 };
 
 struct log {

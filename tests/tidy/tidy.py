@@ -55,7 +55,6 @@ ESSAY_WORDS = ('Units', 'Owner', 'Locking', 'Errors', 'Time', 'Source')
 RECURSION_ALLOWED = {
     'lapic_raise': 'an error interrupt whose vector is itself illegal is not raised: depth 2',
     'machine_bug': 'a broken invariant found while stopping the machine: stop_forever() never comes back',
-    'do_notify_parent_cldstop': 'the SIGCHLD it sends neither stops nor continues anybody: depth 2',
 }
 
 # Host functions that a header of a dependency brings in as unused static functions where nothing is optimised away.

@@ -500,6 +500,7 @@ void do_notify_parent_cldstop(struct task_struct *t, int code, int sig)
 {
 	struct task_struct *child = t->group_leader, *parent = child->parent;
 	struct kernel_siginfo info;
+	bool continued = false; /* SIGCHLD continues nobody: the parent's parent need not hear of it */
 
 	child->group_stop_code = code == CLD_STOPPED ? sig : 0;
 	child->group_continued = code == CLD_CONTINUED;
@@ -507,7 +508,7 @@ void do_notify_parent_cldstop(struct task_struct *t, int code, int sig)
 		return;
 	child_info(&info, child, code, sig);
 	if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-		send_signal_locked(SIGCHLD, &info, parent, true);
+		queue_signal(SIGCHLD, &info, parent, true, true, &continued);
 	__wake_up_parent(child, parent);
 }
 
