@@ -11,8 +11,9 @@
  *
  *	U1 a waiter is in its bucket before it reads the word: a wake between the two is not lost,
  *	   and who was woken says so whatever it then read.
- *	U2 a private word is named by address space and address; another by the frame that holds it,
- *	   which a waiter keeps by a reference.
+ *	U2 a word of a shared mapping is named by the frame that holds it, which a waiter keeps by a
+ *	   reference; a private futex, and any word of a private mapping, by address space and
+ *	   address, for fork makes frames of private mappings change under a waiter.
  *	U3 whoever takes a waiter out of its bucket wakes it; nobody else touches it after.
  *
  * Units:   user addresses, multiples of 4. Owner: a waiter lies on its task's stack while it waits. Locking: nothing charges between
@@ -33,7 +34,11 @@
 #include "sched/task.h"
 
 struct futex_key {
-	u64 space, at; /* ctx_id << 1 and address; physical address of the frame | 1 and offset */
+	/*
+	 * ctx_id << 1 and address (| 2 when the call was not for a private futex); or physical
+	 * address of the frame | 1 and offset
+	 */
+	u64 space, at;
 	struct page *page;
 };
 
@@ -48,6 +53,7 @@ struct futex_q {
 static int get_key(u64 uaddr, bool private, struct futex_key *key)
 {
 	struct mm_struct *mm = current->mm;
+	bool unshared = false;
 	int err;
 
 	key->page = NULL;
@@ -62,9 +68,21 @@ static int get_key(u64 uaddr, bool private, struct futex_key *key)
 	}
 	mmap_read_lock(mm);
 	err = get_user_page(mm, uaddr & PAGE_MASK, true, false, &key->page);
+	if (!err) {
+		struct vm_area_struct *vma = find_vma_intersection(mm, uaddr, uaddr + 1);
+
+		unshared = !vma || !(vma->vm_flags & VM_SHARED);
+	}
 	mmap_read_unlock(mm);
 	if (err)
 		return err;
+	if (unshared) { /* U2: the frame may change at a write after fork */
+		put_page(key->page);
+		key->page = NULL;
+		key->space = mm->ctx_id << 1;
+		key->at = uaddr | 2;
+		return 0;
+	}
 	key->space = page_to_pa(key->page) | 1;
 	key->at = uaddr & ~PAGE_MASK;
 	return 0;

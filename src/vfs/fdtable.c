@@ -416,6 +416,11 @@ static s64 set_fl(struct file *file, u32 arg)
 	return 0;
 }
 
+static bool still_open(const struct files_struct *files, u32 fd, const struct file *file)
+{
+	return fd < files->fdt.max_fds && files->fdt.fd[fd] == file;
+}
+
 s64 do_fcntl(u32 fd, u32 cmd, u64 arg)
 {
 	struct files_struct *files = current->files;
@@ -447,6 +452,11 @@ s64 do_fcntl(u32 fd, u32 cmd, u64 arg)
 	case F_SETLK:
 	case F_SETLKW:
 		ret = file->f_mode & FMODE_PATH ? -EBADF : fcntl_lock(file, cmd, arg);
+		if (!ret && cmd == F_SETLKW && !still_open(files, fd, file)) {
+			/* Closed while it waited: that close could not take away what came after it. */
+			locks_remove_posix(file, files);
+			ret = -EBADF;
+		}
 		break;
 	default:
 		if (file->f_mode & FMODE_PATH)

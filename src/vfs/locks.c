@@ -8,7 +8,7 @@
  * Records of one inode after process 7 read-locked all and process 8 asked for a write lock on
  * bytes 0..99:
  *
- *	i_flock: { 7, read, 0..MAX }          8 waits; vfs->blocked_locks: { 8, waits for 7 }
+ *	i_flock: { 7, read, 0..MAX }          8 waits; vfs->blocked_locks: { inode, what 8 wants }
  *	7 unlocks 0..99  -> { 7, read, 100..MAX }; all waiters of the inode look again; 8: { 8,
  *	write, 0..99 }
  *
@@ -18,10 +18,11 @@
  *	L3 closing any descriptor of a file drops all records its table holds there; the last
  *	   reference to an open file drops its lock.
  *	L4 a request that would close a circle of waiting record owners fails with -EDEADLK; the
- *	   walk is bounded, as Linux's.
+ *	   walk is bounded, as Linux's. Whom a waiter waits for is looked up when asked, for locks
+ *	   change hands; and a waiter whom another holds up than before asks anew.
  *
  * Units:   bytes, both ends inside. Owner: the inode's list, until unlock or close. Locking: none but that nothing charges between the
- * look at a list and its change. Errors: -EAGAIN, -EDEADLK, -ENOMEM, -ERESTARTSYS, -EINVAL,
+ * look at a list and its change. Errors: -EAGAIN, -EDEADLK, -ENOLCK, -ERESTARTSYS, -EINVAL,
  * -EOVERFLOW, -EBADF. Time: the slab's costs and wake-ups. Source: fcntl(2), flock(2); Linux
  * fs/locks.c (behaviour).
  */
@@ -54,7 +55,8 @@ struct file_lock {
 /* A record request that waits; on the waiter's stack, in vfs->blocked_locks. */
 struct blocked_lock {
 	struct list_head node;
-	const void *owner, *waits_for;
+	struct inode *inode;
+	const struct file_lock *want;
 };
 
 /* struct flock of the ABI. */
@@ -82,6 +84,14 @@ static struct file_lock *find_conflict(struct inode *inode, const struct file_lo
 			return l;
 	}
 	return NULL;
+}
+
+/* Whose lock forbids want first; NULL: nobody's. */
+static const void *holder_of(struct inode *inode, const struct file_lock *want)
+{
+	const struct file_lock *l = find_conflict(inode, want);
+
+	return l ? l->owner : NULL;
 }
 
 static void drop(struct file_lock *l)
@@ -142,8 +152,8 @@ static bool would_deadlock(const void *owner, const void *holder)
 		const void *next = NULL;
 
 		list_for_each_entry(b, &vfs()->blocked_locks, node) {
-			if (b->owner == holder)
-				next = b->waits_for;
+			if (b->want->owner == holder && holder_of(b->inode, b->want))
+				next = holder_of(b->inode, b->want);
 		}
 		if (!next)
 			return false;
@@ -157,20 +167,21 @@ static bool would_deadlock(const void *owner, const void *holder)
 /* Until nothing conflicts with want: 0, or why not. */
 static int wait_for(struct inode *inode, const struct file_lock *want, bool wait)
 {
-	struct file_lock *conflict;
+	const void *holder;
 
-	while (want->type != F_UNLCK && (conflict = find_conflict(inode, want))) {
-		struct blocked_lock b = { .owner = want->owner, .waits_for = conflict->owner };
+	while (want->type != F_UNLCK && (holder = holder_of(inode, want))) {
+		struct blocked_lock b = { .inode = inode, .want = want };
 		int err;
 
 		if (!wait)
 			return -EAGAIN;
 		if (!want->whole) {
-			if (would_deadlock(want->owner, conflict->owner))
+			if (would_deadlock(want->owner, holder))
 				return -EDEADLK;
 			list_add(&b.node, &vfs()->blocked_locks);
 		}
-		err = wait_event_interruptible(inode->i_flock_wait, !find_conflict(inode, want));
+		err = wait_event_interruptible(inode->i_flock_wait,
+					       holder_of(inode, want) != holder);
 		if (!want->whole)
 			list_del(&b.node);
 		if (err)
@@ -182,7 +193,7 @@ static int wait_for(struct inode *inode, const struct file_lock *want, bool wait
 static int set_lock(struct inode *inode, struct file_lock *want, bool wait)
 {
 	struct file_lock *spare[2];
-	int err = -ENOMEM;
+	int err = -ENOLCK;
 
 	spare[0] = kmalloc(sizeof(*want), GFP_KERNEL);
 	spare[1] = kmalloc(sizeof(*want), GFP_KERNEL);
