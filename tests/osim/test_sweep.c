@@ -6,6 +6,7 @@
  */
 
 #include "osim/api_fixture.h"
+#include "osim/inside.h"
 
 #include "guest/tour.h"
 #include "kernel/entry/root.h"
@@ -13,32 +14,6 @@
 #include "mm/alloc/alloc.h"
 #include "sched/sched.h"
 #include "vfs/dcache.h"
-
-/* The API's handle starts with the machine: looked at, never changed. */
-struct osim_head {
-	struct machine *m;
-	struct kernel *k;
-};
-
-static struct kernel *kernel_of(struct osim *o)
-{
-	return ((struct osim_head *)(void *)o)->k;
-}
-
-struct inside {
-	struct alloc_stats stats;
-	u64 nth;
-};
-
-static void take_stats(void *arg)
-{
-	struct inside *in = arg;
-
-	stack_here()->task = idle_task(kern(), 0);
-	shrink_dcache(UINT64_MAX);
-	alloc_stats(kern(), &in->stats);
-	alloc_check(kern());
-}
 
 static void arm(void *arg)
 {

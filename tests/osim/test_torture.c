@@ -11,6 +11,7 @@
  */
 
 #include "osim/api_fixture.h"
+#include "osim/inside.h"
 
 #include "guest/riot.h"
 #include "guest/tour.h"
@@ -598,34 +599,6 @@ static void nothing(void *arg)
 {
 	(void)arg;
 	osim_compute_ns(1000);
-}
-
-/* The API's handle starts with the machine: looked at, never changed. */
-struct osim_head {
-	struct machine *m;
-	struct kernel *k;
-};
-
-static struct kernel *kernel_of(struct osim *o)
-{
-	return ((struct osim_head *)(void *)o)->k;
-}
-
-struct inside {
-	struct alloc_stats stats;
-	u64 nth;
-};
-
-static void take_stats(void *arg)
-{
-	struct inside *in = arg;
-
-	stack_here()->task = idle_task(kern(), 0);
-	fail_alloc_arm(kern(), 0);
-	shrink_dcache(UINT64_MAX);
-	sched_check(kern());
-	alloc_stats(kern(), &in->stats);
-	alloc_check(kern());
 }
 
 static void arm(void *arg)

@@ -135,7 +135,6 @@ static void boot(void *arg)
 		if (k->top->boot_error)
 			return;
 	}
-	k->top->booted = true;
 }
 
 int kernel_boot(struct machine *m, const struct kernel_params *params, const char **step)

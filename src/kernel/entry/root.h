@@ -13,7 +13,6 @@
 struct kmem_cache;
 
 /* A program the embedder wants started by init. In the arena, reused through a free list. */
-#define SPAWN_TEXT_BYTES 16384
 struct spawn_request {
 	struct list_head list;
 	int ticket;
@@ -32,7 +31,6 @@ struct spawn_request {
 	int argc, envc;
 	char *path, *cwd;    /* into text */
 	char **argv, **envp; /* NULL-terminated, kernel pointers into text */
-	u8 *text;
 };
 
 struct kernel_root {
@@ -43,7 +41,6 @@ struct kernel_root {
 	bool poked; /* init should look at its list */
 	struct task_struct *init;
 	void *api; /* the handle of the public API, for code on machine stacks */
-	bool booted;
 	int boot_error;
 	const char *boot_step;
 

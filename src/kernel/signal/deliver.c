@@ -266,9 +266,6 @@ static void do_signal_stop(int sig)
 	recalc_sigpending(t);
 }
 
-#define SIG_KERNEL_IGNORE                                                                          \
-	(sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
-
 /* The next signal that has a handler, with its action; stops and dies on the way. 0: none. */
 static int get_signal(struct k_sigaction *ka, struct kernel_siginfo *info)
 {

@@ -47,9 +47,6 @@
 #include "sched/sched.h"
 #include "sched/task.h"
 
-#define SIG_KERNEL_IGNORE                                                                          \
-	(sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
-
 static bool sig_ignored(struct task_struct *t, int sig)
 {
 	const struct k_sigaction *ka = &t->sighand->action[sig - 1];
@@ -500,7 +497,8 @@ void do_notify_parent_cldstop(struct task_struct *t, int code, int sig)
 {
 	struct task_struct *child = t->group_leader, *parent = child->parent;
 	struct kernel_siginfo info;
-	bool continued = false; /* SIGCHLD continues nobody: the parent's parent need not hear of it */
+	bool continued =
+		false; /* SIGCHLD continues nobody: the parent's parent need not hear of it */
 
 	child->group_stop_code = code == CLD_STOPPED ? sig : 0;
 	child->group_continued = code == CLD_CONTINUED;

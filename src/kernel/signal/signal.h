@@ -87,6 +87,9 @@ struct cpu;
 
 #define sigmask(sig) (1ull << ((sig)-1))
 #define SIG_UNMASKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
+/* Default action: nothing. */
+#define SIG_KERNEL_IGNORE                                                                          \
+	(sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
 #define SIG_STOPS (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 
 /* What is known of one signal; the union of what its kind carries, flat. */

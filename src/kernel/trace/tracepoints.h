@@ -95,10 +95,6 @@ static inline void trace_irq_vector_exit(unsigned vector)
 {
 	trace_here(TRACE_IRQ_VECTOR_EXIT, vector, 0);
 }
-static inline void trace_exception(unsigned vector, u32 error_code, u64 rip)
-{
-	trace_here(TRACE_EXCEPTION, vector | (u64)error_code << 32, rip);
-}
 static inline void trace_hrtimer_expire_entry(u64 expires_ns)
 {
 	trace_here(TRACE_HRTIMER_EXPIRE_ENTRY, expires_ns, 0);
